@@ -1,0 +1,1 @@
+"""The arithmetic, its engines and `infer`."""

@@ -1,0 +1,1 @@
+"""GLUE and IMDB scores, operation counts and energy: `glue-eval`, `energy-report`."""

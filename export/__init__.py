@@ -1,0 +1,1 @@
+"""From a trained student to one ONNX file of integers: `export-onnx`."""

@@ -1,0 +1,1 @@
+"""Inhibitor attention for PyTorch, teachers, losses and the distillation stages."""

@@ -1,0 +1,1 @@
+"""Quantization-aware training: Brevitas quantizers, the quantized student, `qat-train`."""
