@@ -1,0 +1,119 @@
+"""The tasks at hand (GLUE and IMDB) and their examples, from the hub or from a local folder."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inhibi.engine.errors import InputError, MissingExtra
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+VALIDATION = ("validation",)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set's column names, its labels in the order of their ids and its splits' names.
+
+    `labels` is None for regression. A pair task has two columns.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    labels: tuple[str, ...] | None
+    validation: tuple[str, ...] = VALIDATION
+    hub: str = "nyu-mll/glue"
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of all labelled splits."""
+        return ("train", *self.validation)
+
+
+ENTAILMENT = ("entailment", "not_entailment")
+PAIR = ("sentence1", "sentence2")
+
+TASKS = {
+    task.name: task
+    for task in (
+        Task("cola", ("sentence",), ("unacceptable", "acceptable")),
+        Task(
+            "mnli",
+            ("premise", "hypothesis"),
+            ("entailment", "neutral", "contradiction"),
+            ("validation_matched", "validation_mismatched"),
+        ),
+        Task("mrpc", PAIR, ("not_equivalent", "equivalent")),
+        Task("qnli", ("question", "sentence"), ENTAILMENT),
+        Task("qqp", ("question1", "question2"), ("not_duplicate", "duplicate")),
+        Task("rte", PAIR, ENTAILMENT),
+        Task("sst2", ("sentence",), ("negative", "positive")),
+        Task("stsb", PAIR, None),
+        Task("wnli", PAIR, ("not_entailment", "entailment")),
+        Task("imdb", ("text",), ("neg", "pos"), ("test",), "stanfordnlp/imdb"),
+    )
+}
+
+
+def find_task(name: str) -> Task:
+    """The task of this name; `InputError` names the known ones."""
+    if name not in TASKS:
+        raise InputError(f"unknown task {name!r}: choose one of {', '.join(TASKS)}")
+    return TASKS[name]
+
+
+def load_split(task: Task, split: str, data_dir: str | None = None) -> "Dataset":
+    """The labelled examples of one split, with the hub's column names.
+
+    They come from DIR/glue/TASK/SPLIT.parquet (or DIR/imdb/SPLIT.parquet), where DIR is `data_dir`
+    or the environment's INHIBI_DATA, and from the Hugging Face hub when neither is given.
+    """
+    if split not in task.splits:
+        raise InputError(f"{task.name} has no split {split!r}: choose {', '.join(task.splits)}")
+    datasets = _datasets()
+    folder = data_dir or os.environ.get("INHIBI_DATA")
+    if folder:
+        return datasets.Dataset.from_parquet(str(_parquet(task, split, Path(folder))))
+    config = () if task.name == "imdb" else (task.name,)
+    try:
+        return datasets.load_dataset(task.hub, *config, split=split)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{task.hub} could not be read from the hub ({str(error).splitlines()[0]}): "
+            "connect, or name a folder of parquet files with --data-dir or INHIBI_DATA"
+        ) from error
+
+
+def load_texts(files: list[str]) -> list[str]:
+    """The column `text` of parquet files, for distillation on unlabelled text."""
+    datasets = _datasets()
+    texts: list[str] = []
+    for file in files:
+        if not Path(file).is_file():
+            raise InputError(f"no text file {file}: name parquet files with a column 'text'")
+        rows = datasets.Dataset.from_parquet(file)
+        if "text" not in rows.column_names:
+            raise InputError(f"{file} has no column 'text' but {', '.join(rows.column_names)}")
+        texts += rows["text"]
+    return texts
+
+
+def _parquet(task: Task, split: str, folder: Path) -> Path:
+    parent = folder / "imdb" if task.name == "imdb" else folder / "glue" / task.name
+    file = parent / f"{split}.parquet"
+    if not folder.is_dir():
+        raise InputError(f"no data folder {folder}")
+    if not file.is_file():
+        raise InputError(f"no {file}: the data folder lacks the split {split} of {task.name}")
+    return file
+
+
+def _datasets():  # type: ignore[no-untyped-def]
+    try:
+        import datasets
+    except ImportError as error:
+        raise MissingExtra("eval", "datasets") from error
+    datasets.utils.logging.disable_progress_bar()
+    return datasets
