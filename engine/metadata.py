@@ -1,0 +1,110 @@
+"""What a student file says about itself, beside its graph (docs/SPEC.md, "The file")."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from inhibi.engine.errors import InputError
+
+FORMAT_VERSION = 1
+PREFIX = "inhibi."
+
+_ARCHITECTURE = (
+    "family",
+    "attention",
+    "layers",
+    "hidden",
+    "heads",
+    "intermediate",
+    "vocabulary",
+    "max_tokens",
+    "token_types",
+    "centred",
+    "signed",
+    "n0",
+)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """A student's architecture and everything else that is not arithmetic.
+
+    `parse` and `strings` are inverse to each other; the strings are the ONNX file's metadata.
+    """
+
+    family: str
+    attention: str  # inhibitor or dot_product
+    layers: int
+    hidden: int
+    heads: int
+    intermediate: int
+    vocabulary: int
+    max_tokens: int
+    token_types: int  # rows of the table; 0 where the graph has no such input
+    centred: bool
+    signed: bool
+    n0: float | None  # None: the papers' plain sum over keys
+    task: str
+    problem: str  # classification or regression
+    labels: tuple[str, ...]
+    output_scale: float
+    tokenizer: str
+    accumulator_bounds: Mapping[str, int]
+    nudged_pairs: int
+    provenance: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, strings: Mapping[str, str]) -> "Metadata":
+        """Read a file's metadata; `InputError` where it is no student or a newer format."""
+        texts = {k.removeprefix(PREFIX): v for k, v in strings.items() if k.startswith(PREFIX)}
+        _check_version(texts)
+        try:
+            values = {
+                **_take(json.loads(texts["architecture"]), _ARCHITECTURE),
+                "task": texts["task"],
+                "problem": texts["problem"],
+                "labels": tuple(json.loads(texts["labels"])),
+                "output_scale": float(texts["output_scale"]),
+                "tokenizer": texts["tokenizer"],
+                "accumulator_bounds": json.loads(texts["accumulator_bounds"]),
+                "nudged_pairs": int(texts["nudged_pairs"]),
+                "provenance": json.loads(texts["provenance"]),
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"the model's metadata are damaged or incomplete ({error}): export it again"
+            ) from error
+        return cls(**values)
+
+    def strings(self) -> dict[str, str]:
+        """The metadata as the file holds them: key to string."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        texts = {
+            "format_version": str(FORMAT_VERSION),
+            "architecture": json.dumps(_take(values, _ARCHITECTURE)),
+            "task": self.task,
+            "problem": self.problem,
+            "labels": json.dumps(list(self.labels)),
+            "output_scale": repr(float(self.output_scale)),
+            "tokenizer": self.tokenizer,
+            "accumulator_bounds": json.dumps(dict(self.accumulator_bounds)),
+            "nudged_pairs": str(self.nudged_pairs),
+            "provenance": json.dumps(dict(self.provenance)),
+        }
+        return {PREFIX + key: text for key, text in texts.items()}
+
+
+def _take(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: values[name] for name in names}
+
+
+def _check_version(texts: Mapping[str, str]) -> None:
+    version = texts.get("format_version", "")
+    if not version.isdecimal():
+        raise InputError("this ONNX file is no inhibi student: make one with export-onnx")
+    if int(version) > FORMAT_VERSION:
+        raise InputError(
+            f"the model has format version {version}, this inhibi reads up to {FORMAT_VERSION}: "
+            "upgrade inhibi"
+        )
