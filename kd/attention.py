@@ -1,0 +1,175 @@
+"""Inhibitor attention for PyTorch: Manhattan scores, ReLU inhibition, exact gradients.
+
+Sources: arXiv 2310.02041 (the inhibitor), arXiv 2503.15983 (centring, the signed form).
+Shapes: B batch, H heads, T tokens, d head width.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.fx.experimental._config as shape_config
+from torch import Tensor, nn
+from transformers import AttentionInterface
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+
+@dataclass(frozen=True)
+class InhibitorSettings:
+    """How a student inhibits; stands in its config.json under "inhibitor".
+
+    scope: "head" or "layer", the sharing of gamma, alpha and beta. centred: Z is centred over the
+    valid keys before alpha is added; else alpha is subtracted (the 2023 paper). signed: positive
+    and negative values are both drawn towards 0; else (V - Z)+. n0: the context is scaled by n0/n
+    for n valid keys; None is the papers' plain sum. gamma, alpha, beta: the initial values.
+    """
+
+    scope: str = "head"
+    centred: bool = True
+    signed: bool = True
+    n0: float | None = 16.0
+    gamma: float = 1.0
+    alpha: float = 0.5
+    beta: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.scope not in ("head", "layer"):
+            raise ValueError(f"scope is {self.scope!r}: write 'head' or 'layer'")
+        if self.n0 is not None and self.n0 <= 0:
+            raise ValueError(f"n0 is {self.n0}: it must be positive, or absent for a plain sum")
+
+
+class Inhibitor(nn.Module):
+    """The learned scalars of one attention layer, each [H] or [1]."""
+
+    def __init__(self, settings: InhibitorSettings, heads: int) -> None:
+        super().__init__()
+        count = heads if settings.scope == "head" else 1
+        self.settings = settings
+        self.gamma = nn.Parameter(torch.full((count,), settings.gamma))
+        self.alpha = nn.Parameter(torch.full((count,), settings.alpha))
+        self.beta = nn.Parameter(torch.full((count,), settings.beta))
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, valid: Tensor | None) -> Tensor:
+        """Attention context [B,H,T,d] of query, key, value [B,H,T,d].
+
+        valid: bool [B,T], False where a key is padding; such a key contributes exactly 0.
+        """
+        per_head = (-1, 1, 1)
+        scores = manhattan(query, key) * (self.gamma.view(per_head) / query.shape[-1] ** 0.5)
+        if self.settings.centred:
+            scores = scores - mean_over_keys(scores, valid)
+        shift = self.alpha.view(per_head)
+        z = torch.relu(scores + shift if self.settings.centred else scores - shift)
+        if valid is not None:
+            z = z.masked_fill(~valid[:, None, None, :], torch.finfo(z.dtype).max)
+        context = inhibit(value, z, self.settings.signed)
+        return context * self.beta.view(per_head) * length_factor(self.settings.n0, value, valid)
+
+
+def mean_over_keys(scores: Tensor, valid: Tensor | None) -> Tensor:
+    """Mean [B,H,T,1] of scores [B,H,T,T] over the valid keys."""
+    if valid is None:
+        return scores.mean(-1, keepdim=True)
+    weight = valid[:, None, None, :].to(scores.dtype)
+    return (scores * weight).sum(-1, keepdim=True) / weight.sum(-1, keepdim=True)
+
+
+def length_factor(n0: float | None, value: Tensor, valid: Tensor | None) -> Tensor | float:
+    """n0/n for n valid keys, broadcastable to [B,H,T,d]; 1 for a plain sum."""
+    if n0 is None:
+        return 1.0
+    if valid is None:
+        return n0 / value.shape[-2]
+    return n0 / valid.sum(-1).to(value.dtype)[:, None, None, None]
+
+
+def manhattan(query: Tensor, key: Tensor) -> Tensor:
+    """S_ij = sum_k |q_ik - k_jk|: [B,H,T,T] from [B,H,T,d]."""
+    out: Tensor = _Manhattan.apply(query.flatten(0, 1), key.flatten(0, 1))  # type: ignore[no-untyped-call]
+    return out.unflatten(0, query.shape[:2])
+
+
+def inhibit(value: Tensor, z: Tensor, signed: bool) -> Tensor:
+    """H_ik = sum_j soft-threshold(v_jk, z_ij), or sum_j (v_jk - z_ij)+ where not signed.
+
+    value [B,H,T,d], z [B,H,T,T] >= 0; returns [B,H,T,d].
+    """
+    out: Tensor = _Inhibit.apply(value.flatten(0, 1), z.flatten(0, 1), signed)  # type: ignore[no-untyped-call]
+    return out.unflatten(0, value.shape[:2])
+
+
+# Each expression is one fused broadcast and reduction when compiled: nothing of size T*T*d is
+# stored. Sizes are symbols from the first call and never tied to each other because they happened
+# to be equal, so that the kernels do not depend on the order in which lengths came: a resumed run
+# computes the same bits.
+def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
+    return shape_config.patch(use_duck_shape=False)(torch.compile(function, dynamic=True))
+
+
+@_compile
+def _scores(query: Tensor, key: Tensor) -> Tensor:
+    return (query.unsqueeze(2) - key.unsqueeze(1)).abs().sum(-1)
+
+
+@_compile
+def _scores_gradient(gradient: Tensor, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    signs = torch.sign(query.unsqueeze(2) - key.unsqueeze(1)) * gradient.unsqueeze(-1)
+    return signs.sum(2), -signs.sum(1)
+
+
+@_compile
+def _inhibit(value: Tensor, z: Tensor, signed: bool) -> Tensor:
+    v, z = value.unsqueeze(1), z.unsqueeze(-1)
+    return (v - torch.clamp(v, -z, z)).sum(2) if signed else torch.relu(v - z).sum(2)
+
+
+@_compile
+def _inhibit_gradient(
+    gradient: Tensor, value: Tensor, z: Tensor, signed: bool
+) -> tuple[Tensor, Tensor]:
+    v, z, g = value.unsqueeze(1), z.unsqueeze(-1), gradient.unsqueeze(2)
+    passes = torch.where((v.abs() if signed else v) > z, g, 0.0)
+    return passes.sum(1), -((passes * torch.sign(v)) if signed else passes).sum(-1)
+
+
+class _Manhattan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor) -> Tensor:
+        ctx.save_for_backward(query, key)
+        return _scores(query, key)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        return _scores_gradient(gradient.contiguous(), *ctx.saved_tensors)
+
+
+class _Inhibit(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, z: Tensor, signed: bool) -> Tensor:
+        ctx.save_for_backward(value, z)
+        ctx.signed = signed
+        return _inhibit(value, z, signed)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+        return *_inhibit_gradient(gradient.contiguous(), *ctx.saved_tensors, ctx.signed), None
+
+
+def _inhibitor_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """The function that transformers calls: returns the context [B,T,H,d] and no weights."""
+    valid = None if attention_mask is None else attention_mask[:, 0, 0, :]
+    context = module.inhibitor(query, key, value, valid)  # type: ignore[operator]
+    return context.transpose(1, 2), None
+
+
+AttentionInterface.register("inhibitor", _inhibitor_attention)
+AttentionMaskInterface.register("inhibitor", sdpa_mask)

@@ -1,0 +1,183 @@
+"""From texts to batches of token ids: tokenization, batches by length, padding."""
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from inhibi.kd.data import Task
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+
+NO_LABEL = -100
+POOL = 100  # batches that are sorted by length together
+
+Example = dict[str, list[int] | float]
+
+
+class Examples(TorchDataset[Example]):
+    """Token ids and labels, one dict an example; unlabelled texts carry the label NO_LABEL."""
+
+    def __init__(self, rows: list[Example]) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Example:
+        return self.rows[index]
+
+    def lengths(self) -> list[int]:
+        """Tokens of each example."""
+        return [len(row["input_ids"]) for row in self.rows]  # type: ignore[arg-type]
+
+
+def labelled(
+    rows: "Dataset", task: Task, tokenizer: "PreTrainedTokenizerBase", max_length: int
+) -> list[Example]:
+    """The examples of a task's split, cut at `max_length` tokens."""
+    texts = [list(rows[column]) for column in task.columns]
+    encoded = tokenizer(*texts, truncation=True, max_length=max_length)
+    return _examples(encoded, [float(label) for label in rows["label"]])
+
+
+def unlabelled(
+    texts: list[str],
+    count: int,
+    tokenizer: "PreTrainedTokenizerBase",
+    max_length: int,
+    seed: int,
+) -> list[Example]:
+    """`count` of the texts, each cut at a length drawn between 8 and `max_length` tokens."""
+    draw = random.Random(seed)
+    chosen = draw.sample(texts, min(count, len(texts)))
+    encoded = tokenizer(chosen, truncation=True, max_length=max_length)
+    examples = _examples(encoded, [float(NO_LABEL)] * len(chosen))
+    return [_cut(example, draw.randint(8, max_length)) for example in examples]
+
+
+def joined(
+    rows: "Dataset",
+    task: Task,
+    count: int,
+    tokenizer: "PreTrainedTokenizerBase",
+    max_length: int,
+    seed: int,
+) -> list[Example]:
+    """`count` longer texts made of sentences of one label, so that a student meets every length.
+
+    The target length is drawn between 16 and `max_length` tokens.
+    """
+    draw = random.Random(seed)
+    by_label: dict[float, list[str]] = {}
+    for text, label in zip(rows[task.columns[0]], rows["label"], strict=True):
+        by_label.setdefault(float(label), []).append(text.strip())
+    texts, labels = [], []
+    for _ in range(count):
+        label = draw.choice(sorted(by_label))
+        texts.append(_join(by_label[label], draw.randint(16, max_length), draw))
+        labels.append(label)
+    return _examples(tokenizer(texts, truncation=True, max_length=max_length), labels)
+
+
+def _join(sentences: Sequence[str], words: int, draw: random.Random) -> str:
+    text = ""
+    while len(text.split()) < words:
+        text += " " + draw.choice(sentences)
+    return text.strip()
+
+
+def _cut(example: Example, length: int) -> Example:
+    """The first tokens and the last one ([SEP])."""
+    return {
+        name: value
+        if isinstance(value, float) or len(value) <= length
+        else [*value[: length - 1], value[-1]]
+        for name, value in example.items()
+    }
+
+
+def _examples(encoded: "dict[str, list[list[int]]]", labels: list[float]) -> list[Example]:
+    names = [name for name in ("input_ids", "token_type_ids") if name in encoded]
+    columns = [encoded[name] for name in names]
+    return [
+        {**dict(zip(names, values, strict=True)), "label": label}
+        for *values, label in zip(*columns, labels, strict=True)
+    ]
+
+
+def batches(
+    lengths: Sequence[int], steps: int, batch_size: int, batch_tokens: int, seed: int
+) -> list[list[int]]:
+    """`steps` lists of example numbers of similar length, passing over the data as often as needed.
+
+    A batch holds at most `batch_size` examples and about `batch_tokens` padded tokens. All
+    randomness comes from `seed`: a resumed run sees the same batches.
+    """
+    if not lengths:
+        raise ValueError("no examples")
+    draw = random.Random(seed)
+    made: list[list[int]] = []
+    while len(made) < steps:
+        made += _pass(lengths, batch_size, batch_tokens, draw)
+    return made[:steps]
+
+
+def _pass(
+    lengths: Sequence[int], batch_size: int, batch_tokens: int, draw: random.Random
+) -> list[list[int]]:
+    order = list(range(len(lengths)))
+    draw.shuffle(order)
+    pool = POOL * batch_size
+    made = [
+        batch
+        for start in range(0, len(order), pool)
+        for batch in _cut_batches(
+            sorted(order[start : start + pool], key=lambda i: lengths[i]),
+            lengths,
+            batch_size,
+            batch_tokens,
+        )
+    ]
+    draw.shuffle(made)
+    return made
+
+
+def _cut_batches(
+    order: list[int], lengths: Sequence[int], batch_size: int, batch_tokens: int
+) -> Iterator[list[int]]:
+    batch: list[int] = []
+    for i in order:
+        if batch and (len(batch) == batch_size or (len(batch) + 1) * lengths[i] > batch_tokens):
+            yield batch
+            batch = []
+        batch.append(i)
+    yield batch
+
+
+class Padding:
+    """Collates examples into tensors [B,T], padded to the longest, with mask and labels."""
+
+    def __init__(self, pad: int, regression: bool) -> None:
+        self.pad = pad
+        self.label_type = torch.float32 if regression else torch.int64
+
+    def __call__(self, examples: list[Example]) -> dict[str, Tensor]:
+        ids = [example["input_ids"] for example in examples]
+        width = max(len(row) for row in ids)  # type: ignore[arg-type]
+        batch = {
+            "input_ids": _padded(ids, width, self.pad),
+            "attention_mask": _padded([[1] * len(row) for row in ids], width, 0),  # type: ignore[arg-type]
+            "labels": torch.tensor([e["label"] for e in examples]).to(self.label_type),
+        }
+        if "token_type_ids" in examples[0]:
+            batch["token_type_ids"] = _padded([e["token_type_ids"] for e in examples], width, 0)
+        return batch
+
+
+def _padded(rows: Sequence[list[int] | float], width: int, fill: int) -> Tensor:
+    return torch.tensor([[*row, *[fill] * (width - len(row))] for row in rows])  # type: ignore[misc,arg-type]

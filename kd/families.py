@@ -1,0 +1,111 @@
+"""Where the parts of a classifier stand in transformers' BERT and DistilBERT."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from inhibi.engine.errors import InputError
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class LayerParts:
+    """One encoder layer. `attention` is the module that the attention function receives."""
+
+    attention: nn.Module
+    query: nn.Linear
+    key: nn.Linear
+    value: nn.Linear
+    attention_output: nn.Linear
+    attention_norm: nn.LayerNorm
+    intermediate: nn.Linear
+    output: nn.Linear
+    output_norm: nn.LayerNorm
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A sequence classifier, part by part; `token_type` is None where the family has none."""
+
+    word: nn.Embedding
+    position: nn.Embedding
+    token_type: nn.Embedding | None
+    embedding_norm: nn.LayerNorm
+    layers: tuple[LayerParts, ...]
+    activation: Callable[[Tensor], Tensor]
+    pooler: nn.Linear
+    pooler_activation: Callable[[Tensor], Tensor]
+    classifier: nn.Linear
+    heads: int
+
+
+def parts(model: nn.Module) -> Parts:
+    """The parts of a BertForSequenceClassification or DistilBertForSequenceClassification."""
+    family = getattr(model.config, "model_type", "unknown")
+    if family == "bert":
+        return _bert(model)
+    if family == "distilbert":
+        return _distilbert(model)
+    raise InputError(
+        f"the model family {family!r} is not supported: use a BERT or DistilBERT checkpoint "
+        "(WordPiece tokenizer, learned positions)"
+    )
+
+
+def _bert(model: nn.Module) -> Parts:
+    embeddings, encoder = model.bert.embeddings, model.bert.encoder
+    return Parts(
+        word=embeddings.word_embeddings,
+        position=embeddings.position_embeddings,
+        token_type=embeddings.token_type_embeddings,
+        embedding_norm=embeddings.LayerNorm,
+        layers=tuple(
+            LayerParts(
+                attention=layer.attention.self,
+                query=layer.attention.self.query,
+                key=layer.attention.self.key,
+                value=layer.attention.self.value,
+                attention_output=layer.attention.output.dense,
+                attention_norm=layer.attention.output.LayerNorm,
+                intermediate=layer.intermediate.dense,
+                output=layer.output.dense,
+                output_norm=layer.output.LayerNorm,
+            )
+            for layer in encoder.layer
+        ),
+        activation=encoder.layer[0].intermediate.intermediate_act_fn,
+        pooler=model.bert.pooler.dense,
+        pooler_activation=torch.tanh,
+        classifier=model.classifier,
+        heads=model.config.num_attention_heads,
+    )
+
+
+def _distilbert(model: nn.Module) -> Parts:
+    embeddings = model.distilbert.embeddings
+    layers = model.distilbert.transformer.layer
+    return Parts(
+        word=embeddings.word_embeddings,
+        position=embeddings.position_embeddings,
+        token_type=None,
+        embedding_norm=embeddings.LayerNorm,
+        layers=tuple(
+            LayerParts(
+                attention=layer.attention,
+                query=layer.attention.q_lin,
+                key=layer.attention.k_lin,
+                value=layer.attention.v_lin,
+                attention_output=layer.attention.out_lin,
+                attention_norm=layer.sa_layer_norm,
+                intermediate=layer.ffn.lin1,
+                output=layer.ffn.lin2,
+                output_norm=layer.output_layer_norm,
+            )
+            for layer in layers
+        ),
+        activation=layers[0].ffn.activation,
+        pooler=model.pre_classifier,
+        pooler_activation=torch.relu,
+        classifier=model.classifier,
+        heads=model.config.n_heads,
+    )

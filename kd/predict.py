@@ -1,0 +1,59 @@
+"""Float logits of a teacher or student, for comparison with the integers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from inhibi.engine.errors import InputError
+from inhibi.kd.student import load
+from torch import nn
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+Text = str | tuple[str, str]
+
+
+def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
+    """The checkpoint's tokenizer, which must be WordPiece. Raises `InputError`."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no tokenizer at {path}: {str(error).splitlines()[0]}") from error
+    kind = type(tokenizer.backend_tokenizer.model).__name__ if tokenizer.is_fast else "slow"
+    if kind != "WordPiece":
+        raise InputError(
+            f"the tokenizer at {path} is {kind}: only WordPiece is supported, "
+            "choose a BERT or DistilBERT checkpoint"
+        )
+    return tokenizer
+
+
+def predict(path: str | Path, texts: Sequence[Text], max_length: int = 512) -> np.ndarray:
+    """Logits float32 [B, labels] of the checkpoint at `path` for single texts or pairs."""
+    return logits(load(path), load_tokenizer(path), texts, max_length)
+
+
+def logits(
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[Text],
+    max_length: int = 512,
+    batch_size: int = 32,
+) -> np.ndarray:
+    """Logits float32 [B, labels]; texts of similar length share a batch."""
+    order = sorted(range(len(texts)), key=lambda i: len(str(texts[i])))
+    model.eval()
+    made: dict[int, np.ndarray] = {}
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size]
+        encoded = tokenizer(
+            [texts[i] for i in chosen],
+            truncation=True,
+            max_length=max_length,
+            padding=True,
+            return_tensors="pt",
+        )
+        with torch.inference_mode():
+            rows = model(**encoded).logits.numpy()
+        made |= dict(zip(chosen, rows, strict=True))
+    return np.stack([made[i] for i in range(len(texts))])

@@ -1,0 +1,198 @@
+"""The float stages: fine-tune a teacher, align a student layer by layer, distill it.
+
+Each stage owns a folder of the run, leaves a normal checkpoint there (safetensors, config.json,
+tokenizer) and writes metrics.json last: a folder with metrics.json is a finished stage.
+"""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inhibi.engine.errors import InputError
+from inhibi.kd.attention import InhibitorSettings
+from inhibi.kd.data import Task, load_split, load_texts
+from inhibi.kd.examples import Example, Examples, Padding, batches, joined, labelled, unlabelled
+from inhibi.kd.families import parts
+from inhibi.kd.recipe import Recipe, Stage
+from inhibi.kd.student import load, make_student
+from inhibi.kd.trainers import AlignTrainer, BatchTrainer, DistillTrainer, TaskTrainer
+from torch import nn
+from transformers import (
+    AutoModelForSequenceClassification,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainingArguments,
+    set_seed,
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of `qat-train`: its folder, recipe, task and data."""
+
+    folder: Path
+    recipe: Recipe
+    task: Task
+    data_dir: str | None
+    texts: tuple[str, ...]
+    tokenizer: PreTrainedTokenizerBase
+
+    def finished(self, stage: str) -> bool:
+        """Whether this stage's metrics are written."""
+        return (self.folder / stage / "metrics.json").is_file()
+
+    def examples(self, stage: Stage) -> Examples:
+        """The training examples of a stage: the task's, joined ones, unlabelled texts."""
+        rows = load_split(self.task, "train", self.data_dir)
+        length, seed = self.recipe.max_length, self.recipe.seed
+        made: list[Example] = labelled(rows, self.task, self.tokenizer, length)
+        if stage.joined:
+            if len(self.task.columns) > 1 or self.task.labels is None:
+                raise InputError("joined sentences need a single-sentence classification task")
+            made += joined(rows, self.task, stage.joined, self.tokenizer, length, seed)
+        if stage.texts:
+            if not self.texts:
+                raise InputError("the recipe mixes in texts: name parquet files with --text")
+            texts = load_texts(list(self.texts))
+            made += unlabelled(texts, stage.texts, self.tokenizer, length, seed)
+        return Examples(made)
+
+
+def load_teacher(name: str, task: Task) -> PreTrainedModel:
+    """A checkpoint from a folder or the hub with a head for `task`; weights from safetensors.
+
+    A head of another task is replaced by a new one. Raises `InputError`.
+    """
+    labels = task.labels or ("score",)
+    options = {
+        "num_labels": len(labels),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: i for i, label in enumerate(labels)},
+        "problem_type": None if task.labels else "regression",
+    }
+    try:
+        model = AutoModelForSequenceClassification.from_pretrained(
+            name, use_safetensors=True, ignore_mismatched_sizes=True, **options
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(f"no teacher {name}: {str(error).splitlines()[0]}") from error
+    parts(model)
+    return model
+
+
+def teacher_stage(run: Run, name: str) -> PreTrainedModel:
+    """Fine-tune the checkpoint `name` on the task, or take it as it is where steps = 0."""
+    if not run.finished("teacher"):
+        set_seed(run.recipe.seed)  # the new head's weights
+        model = load_teacher(name, run.task)
+        train(run, "teacher", run.recipe.teacher, TaskTrainer, model)
+    return load(run.folder / "teacher")
+
+
+def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
+    """Train Q, K, V, gamma, alpha, beta of a new student, layer by layer."""
+    if not run.finished("align"):
+        student = make_student(teacher, InhibitorSettings(**run.recipe.inhibitor))
+        for parameter in student.parameters():
+            parameter.requires_grad_(False)
+        for layer in parts(student).layers:
+            for module in (layer.query, layer.key, layer.value, layer.attention.inhibitor):
+                module.requires_grad_(True)  # type: ignore[operator]
+        train(run, "align", run.recipe.align, AlignTrainer, student, teacher=teacher)
+    return load(run.folder / "align")
+
+
+def distill_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> PreTrainedModel:
+    """Train the whole student on hidden states, soft probabilities and labels."""
+    if not run.finished("distill"):
+        stage = run.recipe.distill
+        train(run, "distill", stage, DistillTrainer, student, teacher=teacher, weights=stage)
+    return load(run.folder / "distill")
+
+
+def train(
+    run: Run,
+    name: str,
+    stage: Stage,
+    trainer_class: type[BatchTrainer],
+    model: nn.Module,
+    **extra: Any,
+) -> None:
+    """Train `model` as `stage` says, continuing at the last complete checkpoint if there is one."""
+    folder = run.folder / name
+    started = time.monotonic()
+    history: list[dict[str, float]] = []
+    if stage.steps:
+        examples = run.examples(stage)
+        lengths = examples.lengths()
+        trainer = trainer_class(
+            model=model,
+            args=_arguments(folder, stage, run.recipe.seed),
+            train_dataset=examples,
+            data_collator=Padding(run.tokenizer.pad_token_id, run.task.labels is None),
+            train_batches=batches(
+                lengths, stage.steps, stage.batch_size, stage.batch_tokens, run.recipe.seed
+            ),
+            **extra,
+        )
+        trainer.train(resume_from_checkpoint=last_checkpoint(folder / "checkpoints"))
+        history = trainer.state.log_history
+    save(model, run.tokenizer, folder)
+    write_json(
+        folder / "metrics.json",
+        {
+            "stage": name,
+            "steps": stage.steps,
+            "seconds": time.monotonic() - started,
+            "log": history,
+        },
+    )
+
+
+def save(model: nn.Module, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write the model (its own `save_pretrained`) and the tokenizer."""
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    model.save_pretrained(folder)  # type: ignore[operator]
+    tokenizer.save_pretrained(folder)
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint that was written to its end; trainer_state.json is written last."""
+    for checkpoint in sorted(
+        folder.glob("checkpoint-*"), key=lambda c: int(c.name.rpartition("-")[2]), reverse=True
+    ):
+        try:
+            json.loads((checkpoint / "trainer_state.json").read_text())
+        except (OSError, ValueError):
+            continue
+        return str(checkpoint)
+    return None
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write whole or not at all."""
+    draft = file.with_suffix(".draft")
+    draft.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(draft, file)
+
+
+def _arguments(folder: Path, stage: Stage, seed: int) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(folder / "checkpoints"),
+        max_steps=stage.steps,
+        learning_rate=stage.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(stage.warmup * stage.steps),
+        weight_decay=stage.weight_decay,
+        save_steps=stage.save_steps,
+        save_total_limit=2,
+        logging_steps=min(50, stage.steps),
+        seed=seed,
+        report_to="none",
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+    )

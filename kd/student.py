@@ -1,0 +1,97 @@
+"""Inhibitor students: made from a teacher, saved as a normal checkpoint, loaded without loss."""
+
+import copy
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from inhibi.engine.errors import InputError
+from inhibi.kd.attention import Inhibitor, InhibitorSettings
+from inhibi.kd.families import parts
+from safetensors.torch import load_file
+from torch import nn
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+
+# The names of dropout in BERT's and DistilBERT's config.json.
+DROPOUT = (
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "classifier_dropout",
+    "dropout",
+    "attention_dropout",
+    "seq_classif_dropout",
+)
+
+
+def make_student(teacher: PreTrainedModel, settings: InhibitorSettings) -> PreTrainedModel:
+    """A copy of the teacher, weights included, whose attention is the inhibitor.
+
+    Dropout is off: the student learns to equal a deterministic teacher.
+    """
+    student = copy.deepcopy(teacher)
+    for name in DROPOUT:
+        if hasattr(student.config, name):
+            setattr(student.config, name, 0.0)
+    for module in student.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    _attach(student, settings)
+    return student
+
+
+def load(path: str | Path) -> PreTrainedModel:
+    """The float teacher or student saved at `path`: a folder with config.json and safetensors.
+
+    The only loader of students. A config.json with the entry "inhibitor" gives an inhibitor;
+    every key must be there and none may be left over, since transformers alone would drop gamma,
+    alpha and beta and run softmax attention. Raises `InputError`.
+    """
+    folder = Path(path)
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder} is no checkpoint: it has no config.json")
+    config = AutoConfig.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+    settings = getattr(config, "inhibitor", None)
+    if settings is not None:
+        _attach(model, InhibitorSettings(**settings))
+    _fill(model, _weights(folder), folder)
+    return model.eval()
+
+
+def is_student(folder: Path) -> bool:
+    """Whether this checkpoint's config.json says that it is an inhibitor."""
+    return "inhibitor" in json.loads((folder / "config.json").read_text())
+
+
+def _attach(model: PreTrainedModel, settings: InhibitorSettings) -> None:
+    found = parts(model)
+    for layer in found.layers:
+        layer.attention.inhibitor = Inhibitor(settings, found.heads)
+    model.config.inhibitor = asdict(settings)
+    model.set_attn_implementation("inhibitor")
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise InputError(
+            f"{folder} has no .safetensors file: pickled weights (.bin, .pt) are never loaded, "
+            "save the checkpoint with safetensors"
+        )
+    weights: dict[str, torch.Tensor] = {}
+    for file in files:
+        weights |= load_file(file)
+    return weights
+
+
+def _fill(model: PreTrainedModel, weights: dict[str, torch.Tensor], folder: Path) -> None:
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    if missing or unexpected:
+        named = ", ".join(
+            [f"{key} missing" for key in missing] + [f"{k} unknown" for k in unexpected]
+        )
+        raise InputError(
+            f"the weights in {folder} do not fit its config.json ({named[:200]}): "
+            "it is not a complete sequence classifier of this project"
+        )

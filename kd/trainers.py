@@ -1,0 +1,143 @@
+"""transformers' Trainer with the project's batches and the distillation losses."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from inhibi.kd.examples import NO_LABEL
+from inhibi.kd.families import LayerParts, parts
+from inhibi.kd.recipe import Distillation
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel, Trainer
+
+
+class BatchTrainer(Trainer):
+    """Trains on batches that were drawn beforehand: the same ones after a resume."""
+
+    def __init__(self, *args: Any, train_batches: list[list[int]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.train_batches = train_batches
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        loader = DataLoader(
+            self.train_dataset, batch_sampler=self.train_batches, collate_fn=self.data_collator
+        )
+        return self.accelerator.prepare(loader)
+
+
+class TaskTrainer(BatchTrainer):
+    """Plain fine-tuning: cross entropy, or squared error for regression."""
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
+    ) -> Tensor:
+        labels = inputs.pop("labels")
+        return task_loss(model(**inputs).logits, labels)
+
+
+class AlignTrainer(BatchTrainer):
+    """Layer-wise alignment: every student layer gets the teacher's own layer input, and its
+    attention context shall equal the teacher's (relative squared error, summed over layers).
+
+    Only the query, key and value projections and gamma, alpha, beta are trained.
+    """
+
+    def __init__(self, *args: Any, teacher: PreTrainedModel, **kwargs: Any) -> None:
+        self.teacher = teacher
+        super().__init__(*args, **kwargs)
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
+    ) -> Tensor:
+        inputs.pop("labels")
+        valid = inputs["attention_mask"].bool()
+        with torch.no_grad(), _recorded(parts(self.teacher).layers) as (hidden, contexts):
+            self.teacher(**inputs)
+        found = parts(model)
+        losses = [
+            relative_error(layer_context(layer, x, valid, found.heads), context, valid)
+            for layer, x, context in zip(found.layers, hidden, contexts, strict=True)
+        ]
+        return torch.stack(losses).sum()
+
+
+class DistillTrainer(BatchTrainer):
+    """Distillation on soft probabilities, hidden states and labels (arXiv 2503.15983, E2)."""
+
+    def __init__(
+        self, *args: Any, teacher: PreTrainedModel, weights: Distillation, **kwargs: Any
+    ) -> None:
+        self.teacher = teacher
+        self.weights = weights
+        super().__init__(*args, **kwargs)
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
+    ) -> Tensor:
+        labels = inputs.pop("labels")
+        with torch.no_grad():
+            goal = self.teacher(**inputs, output_hidden_states=True)
+        made = model(**inputs, output_hidden_states=True)
+        valid = inputs["attention_mask"].bool()
+        hidden = [
+            relative_error(a, b, valid)
+            for a, b in zip(made.hidden_states[1:], goal.hidden_states[1:], strict=True)
+        ]
+        w = self.weights
+        return (
+            w.soft * soft_loss(made.logits, goal.logits, w.temperature)
+            + w.hidden * torch.stack(hidden).sum()
+            + w.task * task_loss(made.logits, labels)
+        )
+
+
+def task_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean over the labelled examples: cross entropy, or squared error for float labels [B]."""
+    if labels.dtype.is_floating_point:
+        known = labels != NO_LABEL
+        return (logits.squeeze(-1) - labels)[known].square().sum() / known.sum().clamp(min=1)
+    loss = F.cross_entropy(logits, labels, ignore_index=NO_LABEL, reduction="sum")
+    return loss / (labels != NO_LABEL).sum().clamp(min=1)
+
+
+def soft_loss(logits: Tensor, goal: Tensor, temperature: float) -> Tensor:
+    """T^2 * KL(teacher || student) of the probabilities at temperature T, mean over the batch;
+    for one logit (regression) the mean squared difference."""
+    if logits.shape[-1] == 1:
+        return (logits - goal).square().mean()
+    student, teacher = (F.log_softmax(x / temperature, -1) for x in (logits, goal))
+    return F.kl_div(student, teacher, reduction="batchmean", log_target=True) * temperature**2
+
+
+def relative_error(made: Tensor, goal: Tensor, valid: Tensor) -> Tensor:
+    """|made - goal|^2 / |goal|^2 over the valid tokens of [B,T,C]."""
+    return (made - goal)[valid].square().sum() / goal[valid].square().sum()
+
+
+def layer_context(layer: LayerParts, hidden: Tensor, valid: Tensor, heads: int) -> Tensor:
+    """A student layer's attention context [B,T,C] for the input hidden states [B,T,C]."""
+    q, k, v = (
+        linear(hidden).unflatten(-1, (heads, -1)).transpose(1, 2)
+        for linear in (layer.query, layer.key, layer.value)
+    )
+    return layer.attention.inhibitor(q, k, v, valid).transpose(1, 2).flatten(2)  # type: ignore[operator]
+
+
+@contextmanager
+def _recorded(layers: tuple[LayerParts, ...]) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+    """Collects each layer's input (of the query projection) and context (of the output's)."""
+    hidden: list[Tensor] = []
+    contexts: list[Tensor] = []
+    hooks = [
+        module.register_forward_pre_hook(lambda _, args, to=to: to.append(args[0]))
+        for layer in layers
+        for module, to in ((layer.query, hidden), (layer.attention_output, contexts))
+    ]
+    try:
+        yield hidden, contexts
+    finally:
+        for hook in hooks:
+            hook.remove()
