@@ -1,0 +1,48 @@
+"""How `infer` shows an answer on standard output, and what it says on standard error."""
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from inhibi.engine.lines import Line
+from inhibi.engine.text import Text
+
+if TYPE_CHECKING:
+    from inhibi.engine.model import Prediction
+
+SHOWN = 80  # characters of a text that are repeated beside its answer
+
+
+def shown(line: Line, answer: "Prediction | None", as_json: bool) -> str:
+    """One line for a person or, as JSON, for a program; an answer of None is shown as none."""
+    if as_json:
+        fields = answer.as_dict() if answer else {"error": f"{line.name} {line.problem}"}
+        return json.dumps(fields, ensure_ascii=False)
+    if answer is None:
+        return ""
+    score = answer.score
+    first = f"{answer.label}\t{answer.probability:.4f}" if score is None else f"{score:.4f}"
+    return f"{first}\t{_beginning(answer.text)}"
+
+
+def report(line: Line, answer: "Prediction | None" = None) -> None:
+    """Say what is wrong with a line, or what was not read of it."""
+    if line.text is None:
+        say(f"error: {line.name} {line.problem}")
+    if line.note:
+        say(f"note: {line.name} {line.note}")
+    if answer and answer.truncated:
+        say(f"note: {line.name} is too long: only its first {answer.tokens} tokens were read")
+
+
+def say(line: str) -> None:
+    """Print on standard error at once."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _beginning(text: Text) -> str:
+    """A text on one line, cut to SHOWN characters; a bar between the texts of a pair."""
+    if not isinstance(text, str):
+        return " | ".join(map(_beginning, text))
+    line = " ".join(text[: 2 * SHOWN].split())
+    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"

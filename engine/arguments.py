@@ -1,0 +1,81 @@
+"""The command line of `infer`."""
+
+import argparse
+import sys
+
+from inhibi.engine.cli import Parser
+
+ENGINES = ("ort", "numpy")
+
+EXAMPLES = """\
+examples:
+  infer "a moving, funny film" "two hours I will never get back"
+  infer --file reviews.txt --json > answers.jsonl
+  tail -f reviews.txt | infer -
+  infer --model mrpc.onnx "$(printf 'He left.\\tHe went away.')"    a pair: a tab between the texts
+
+output: one line for each text or input line, with tabs between label, probability and the text's
+beginning (a regression model: between score and text). A line without an answer is reported on
+standard error and leaves an empty line, or with --json an object with "error".
+exit status: 0 all answered; 1 a line has no answer, or --diff found a difference; 2 no answer.
+"""
+
+
+def options(argv: list[str] | None) -> argparse.Namespace:
+    """The parsed and checked arguments. `file` is "-" for standard input. Raises InputError."""
+    parser = Parser("infer", "Classify texts with integer arithmetic only.", EXAMPLES)
+    add = parser.add_argument
+    add("text", nargs="*", help="a text to classify, or - to read lines from standard input")
+    add("--file", metavar="FILE", help="classify every line of a UTF-8 text file")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--int8", action="store_true", help="run an integer student (the default)")
+    kind.add_argument("--fp32", action="store_true", help="run the float checkpoint --model DIR")
+    add("--model", metavar="PATH", help="an exported student (default: the packaged one)")
+    add("--engine", choices=ENGINES, default="ort", help="ort: fast; numpy: the readable reference")
+    add("--threads", type=_positive, default=0, metavar="N", help="engine threads (default: all)")
+    add("--batch", type=_positive, default=32, metavar="N", help="texts at once (default: 32)")
+    add("--max-length", type=_positive, metavar="N", help="tokens to read (default: all it can)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object a line")
+    form.add_argument("--trace", action="store_true", help="print every tensor's shape and range")
+    form.add_argument(
+        "--diff", type=_two_engines, metavar="A,B", help="find the first tensor that differs"
+    )
+    add("--verbose", action="store_true", help="say on standard error what ran and how long")
+    given, after = _split(sys.argv[1:] if argv is None else argv)
+    chosen = parser.parse_intermixed_args(given)
+    chosen.text += after
+    _check(chosen, parser)
+    if chosen.text == ["-"]:
+        chosen.text, chosen.file = [], "-"
+    return chosen
+
+
+def _split(argv: list[str]) -> tuple[list[str], list[str]]:
+    """What stands before and after "--", which parse_intermixed_args does not understand."""
+    cut = argv.index("--") if "--" in argv else len(argv)
+    return argv[:cut], argv[cut + 1 :]
+
+
+def _check(chosen: argparse.Namespace, parser: Parser) -> None:
+    if bool(chosen.text) == bool(chosen.file):
+        parser.error("give texts, or - for standard input, or --file FILE")
+    if "-" in chosen.text and len(chosen.text) > 1:
+        parser.error("give texts or - for standard input, not both")
+    if chosen.fp32 and not chosen.model:
+        parser.error("--fp32 needs --model DIR, the folder of a float checkpoint")
+    if chosen.fp32 and (chosen.trace or chosen.diff):
+        parser.error("--trace and --diff look into integer students, not into --fp32")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
+    return int(text)
+
+
+def _two_engines(text: str) -> tuple[str, str]:
+    first, _, second = text.partition(",")
+    if first not in ENGINES or second not in ENGINES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not two of {', '.join(ENGINES)}")
+    return first, second

@@ -1,0 +1,41 @@
+"""A float checkpoint with `Model`'s interface, for `infer --fp32`. Needs the extra [train]."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from inhibi.engine.errors import MissingExtra
+from inhibi.engine.model import Prediction, predict, texts_of
+from inhibi.engine.text import Text, Tokenizer
+
+
+class Checkpoint:
+    """A float teacher or student from its folder. InputError where it is none."""
+
+    def __init__(self, folder: str | Path) -> None:
+        try:
+            from inhibi.kd.predict import load, load_tokenizer, logits
+        except ModuleNotFoundError as error:
+            raise MissingExtra("train", error.name or "torch") from error
+        self._model = load(folder)
+        self._library = load_tokenizer(folder)
+        self._logits = logits
+        config = self._model.config
+        self.labels = [config.id2label[number] for number in range(config.num_labels)]
+        self.tokenizer = Tokenizer(
+            self._library.backend_tokenizer.to_str(), config.max_position_embeddings
+        )
+        self.fields = texts_of(getattr(config, "finetuning_task", None) or "")
+
+    def classify(
+        self, texts: Sequence[Text], max_length: int | None = None, batch: int = 32
+    ) -> list[Prediction]:
+        """One `Prediction` for each text or pair, in their order; logits are floats."""
+        if not texts:
+            return []
+        sentences = [self.tokenizer.encode(text, max_length) for text in texts]
+        length = self.tokenizer.length(max_length)
+        logits = self._logits(self._model, self._library, texts, length, batch)
+        return [
+            predict(text, sentence, row.tolist(), self.labels)
+            for text, sentence, row in zip(texts, sentences, logits, strict=True)
+        ]

@@ -1,0 +1,58 @@
+"""The `inhibi` command: one name for all the others, each loaded only when it is asked for."""
+
+import argparse
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import inhibi
+from inhibi.engine.errors import InputError, command
+
+COMMANDS = {
+    "infer": ("inhibi.engine.infer", "classify texts with an integer student"),
+    "qat-train": (
+        "inhibi.qat.train",
+        "distil a teacher into an inhibitor student, train it for int8",
+    ),
+    "export-onnx": ("inhibi.export.cli", "write a trained student as one ONNX file of integers"),
+    "glue-eval": ("inhibi.eval.glue", "score a student or a checkpoint on GLUE and IMDB"),
+    "energy-report": ("inhibi.eval.energy_report", "count operations and bytes, estimate energy"),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that reports a mistake in one line and has --version."""
+
+    def __init__(self, prog: str, description: str, epilog: str = "", usage: str | None = None):
+        super().__init__(
+            prog=prog,
+            usage=usage,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self.add_argument("--version", action="version", version=f"inhibi {inhibi.__version__}")
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    """Run `inhibi COMMAND ...`. Its own mistakes and the command's end with 1 line, status 2."""
+    name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in COMMANDS:
+        import_module(COMMANDS[name][0]).main(rest)
+        return
+    width = max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:{width}}  {what}" for name, (_, what) in COMMANDS.items())
+    parser = Parser(
+        "inhibi",
+        "Integer transformers without dot products.",
+        f"commands:\n{listed}\n\nEach is also a program of its own. See inhibi COMMAND --help.",
+        usage="inhibi COMMAND ...",
+    )
+    if name.startswith("-"):
+        parser.parse_args([name])
+    parser.error(f"unknown command {name!r}: choose one of {', '.join(COMMANDS)}")

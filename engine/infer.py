@@ -1,0 +1,92 @@
+"""`infer`: classify texts with an integer student (or, for comparison, a float checkpoint)."""
+
+import sys
+import time
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from inhibi.engine import arguments
+from inhibi.engine.answers import report, say, shown
+from inhibi.engine.errors import command
+from inhibi.engine.lines import read
+
+if TYPE_CHECKING:
+    from inhibi.engine.checkpoint import Checkpoint
+    from inhibi.engine.model import Model
+
+UNANSWERED = 1  # exit status: a line has no answer, or two engines differ
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    """Run `infer`; `arguments.EXAMPLES` says what it prints and its exit status."""
+    options = arguments.options(argv)
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # as the texts come
+    run = _look_inside if options.trace or options.diff else _classify
+    status = run(options)
+    sys.stdout.flush()
+    if status:
+        sys.exit(status)
+
+
+def _classify(options: Namespace) -> int:
+    """Print an answer for each line; UNANSWERED where some line has none."""
+    began = time.perf_counter()
+    model = _open(options)
+    model.tokenizer.length(options.max_length)
+    opened = time.perf_counter()
+    count = tokens = status = 0
+    for lines in read(options.text, options.file, options.batch, model.fields):
+        texts = [line.text for line in lines if line.text is not None]
+        answers = iter(model.classify(texts, options.max_length, options.batch))
+        for line in lines:
+            answer = None if line.text is None else next(answers)
+            report(line, answer)
+            print(shown(line, answer, options.json))
+            count, tokens = count + 1, tokens + (answer.tokens if answer else 0)
+            status = status if answer else UNANSWERED
+        sys.stdout.flush()
+    if options.verbose:
+        engine = "torch" if options.fp32 else options.engine
+        name = f"{options.model or 'packaged student'} on {engine}"
+        times = f"opened in {opened - began:.2f} s, ran {time.perf_counter() - opened:.2f} s"
+        say(f"{name}: {count} texts, {tokens} tokens, {times}")
+    return status
+
+
+def _look_inside(options: Namespace) -> int:
+    """Print --trace's or --diff's answer for each line; UNANSWERED for a bad line or difference."""
+    from inhibi.engine.tracing import first_difference, table
+
+    models = [_load(options, engine) for engine in options.diff or (options.engine,)]
+    status = 0
+    for lines in read(options.text, options.file, options.batch, models[0].fields):
+        for line in lines:
+            report(line)
+            if line.text is None:
+                status = UNANSWERED
+                continue
+            sentence = models[0].encode([line.text], options.max_length)[0]
+            traces = [model.session.trace(sentence) for model in models]
+            if options.trace:
+                print(table(traces[0]), flush=True)
+                continue
+            difference = first_difference(options.diff, *traces)
+            equal = f"all {len(traces[0])} tensors are equal"
+            print(f"{line.name}: {difference or equal}", flush=True)
+            status = UNANSWERED if difference else status
+    return status
+
+
+def _open(options: Namespace) -> "Model | Checkpoint":
+    if options.fp32:
+        from inhibi.engine.checkpoint import Checkpoint
+
+        return Checkpoint(options.model)
+    return _load(options, options.engine)
+
+
+def _load(options: Namespace, engine: str) -> "Model":
+    from inhibi.engine.model import load
+
+    return load(options.model, engine, options.threads)
