@@ -30,7 +30,11 @@ constant power of 2, and a division by 2, is a shift; a negation is a subtractio
 
 import math
 from collections import Counter
-from typing import Any, SupportsIndex, SupportsInt
+from typing import Any, SupportsIndex
+from unittest.mock import patch
+
+import oracle
+from cases import Case
 
 Tally = Counter[tuple[str, str]]
 
@@ -182,8 +186,32 @@ def fits(x: Counted, bits: int) -> Counted:
     return Counted(x.value, min(x.bits, bits), x.tally)
 
 
+# How wide each input is, in SPEC's order, by its proven range; 0: no data, stays plain ints.
+WIDTHS = {
+    "Requantize": (32, 32, 32, 0),
+    "RequantizeLookup": (32, 32, 32, 0, 8),
+    "AddLayerNorm": (32, 32, 32, 0, 8, 32, 64, 0),
+    "EmbedLayerNorm": (0, 0, 0, 8, 8, 8, 16, 32, 64, 0),
+    "InhibitorAttention": (8, 0, 32, 32, 0, 32, 0, 32),
+    "DotProductAttention": (8, 0, 32, 32, 0, 32, 0, 16),
+}
+TABLES = {("RequantizeLookup", 4), ("DotProductAttention", 7)}
+
+
+def execute(case: Case) -> tuple[Tally, list[list[int]]]:
+    """The operations that the oracle executes on a case, and its result."""
+    tally: Tally = Counter()
+    inputs = []
+    for i, (x, bits) in enumerate(zip(case.inputs, WIDTHS[case.operator], strict=True)):
+        values = counted(x.tolist(), bits, tally) if bits else x.tolist()
+        inputs.append(Table(values) if (case.operator, i) in TABLES else values)
+    with patch.multiple(oracle, clamp=clamp, isqrt=isqrt, fits=fits):
+        rows = getattr(oracle, case.function)(*inputs, **case.attributes)
+    return tally, [[int(value) for value in row] for row in rows]
+
+
 def counted(values: Any, bits: int, tally: Tally) -> Any:
-    """Nested lists (or an array) of ints as nested lists of `Counted`."""
-    if isinstance(values, int | SupportsInt) and not hasattr(values, "__len__"):
-        return Counted(int(values), bits, tally)
+    """Nested lists of ints as nested lists of `Counted`."""
+    if isinstance(values, int):
+        return Counted(values, bits, tally)
     return [counted(value, bits, tally) for value in values]
