@@ -47,6 +47,7 @@ class Inhibitor(nn.Module):
         super().__init__()
         count = heads if settings.scope == "head" else 1
         self.settings = settings
+        self.heads = heads
         self.gamma = nn.Parameter(torch.full((count,), settings.gamma))
         self.alpha = nn.Parameter(torch.full((count,), settings.alpha))
         self.beta = nn.Parameter(torch.full((count,), settings.beta))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from inhibi.engine.errors import InputError
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.data import Task, load_split, load_texts
@@ -43,6 +44,11 @@ class Run:
     def finished(self, stage: str) -> bool:
         """Whether this stage's metrics are written."""
         return (self.folder / stage / "metrics.json").is_file()
+
+    @property
+    def pad(self) -> int:
+        """The id that fills a batch."""
+        return int(self.tokenizer.pad_token_id)
 
     def examples(self, stage: Stage) -> Examples:
         """The training examples of a stage: the task's, joined ones, unlabelled texts."""
@@ -132,7 +138,7 @@ def train(
             model=model,
             args=_arguments(folder, stage, run.recipe.seed),
             train_dataset=examples,
-            data_collator=Padding(run.tokenizer.pad_token_id, run.task.labels is None),
+            data_collator=Padding(run.pad, run.task.labels is None),
             train_batches=batches(
                 lengths, stage.steps, stage.batch_size, stage.batch_tokens, run.recipe.seed
             ),
@@ -146,10 +152,22 @@ def train(
         {
             "stage": name,
             "steps": stage.steps,
-            "seconds": time.monotonic() - started,
+            "seconds": round(time.monotonic() - started, 1),
+            "validation": validate(run, model),
             "log": history,
         },
     )
+
+
+def validate(run: Run, model: nn.Module) -> dict[str, float]:
+    """Accuracy, or Pearson's correlation for regression, on the task's validation split."""
+    rows = load_split(run.task, run.task.validation[0], run.data_dir)
+    columns = [list(rows[column]) for column in run.task.columns]
+    texts = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+    made, labels = logits(model, run.tokenizer, texts), np.array(rows["label"])
+    if run.task.labels is None:
+        return {"pearson": float(np.corrcoef(made[:, 0], labels)[0, 1])}
+    return {"accuracy": float((made.argmax(-1) == labels).mean())}
 
 
 def save(model: nn.Module, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -36,7 +36,7 @@ def make_student(teacher: PreTrainedModel, settings: InhibitorSettings) -> PreTr
     for module in student.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    _attach(student, settings)
+    attach(student, settings)
     return student
 
 
@@ -54,7 +54,7 @@ def load(path: str | Path) -> PreTrainedModel:
     model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
     settings = getattr(config, "inhibitor", None)
     if settings is not None:
-        _attach(model, InhibitorSettings(**settings))
+        attach(model, InhibitorSettings(**settings))
     _fill(model, _weights(folder), folder)
     return model.eval()
 
@@ -64,7 +64,8 @@ def is_student(folder: Path) -> bool:
     return "inhibitor" in json.loads((folder / "config.json").read_text())
 
 
-def _attach(model: PreTrainedModel, settings: InhibitorSettings) -> None:
+def attach(model: PreTrainedModel, settings: InhibitorSettings) -> None:
+    """Give every attention layer of `model` its gamma, alpha, beta and switch it to inhibition."""
     found = parts(model)
     for layer in found.layers:
         layer.attention.inhibitor = Inhibitor(settings, found.heads)

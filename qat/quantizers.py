@@ -1,0 +1,83 @@
+"""Brevitas quantizers with the engine's rounding, ranges and pair rule (docs/SPEC.md)."""
+
+import torch
+from brevitas.nn import QuantIdentity
+from brevitas.quant import (
+    Int8ActPerTensorFloat,
+    Int8WeightPerChannelFloat,
+    Int8WeightPerTensorFloat,
+)
+from torch import Tensor, nn
+
+PAIR_LIMIT = 128
+
+
+def round_half_up(x: Tensor) -> Tensor:
+    """floor(x + 1/2) forwards, the identity backwards (straight-through estimator)."""
+    return x + (torch.floor(x + 0.5) - x).detach()
+
+
+class RoundHalfUp(nn.Module):
+    """`round_half_up` as the module that Brevitas injects."""
+
+    def __init__(self) -> None:  # injection needs a signature without *args
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return round_half_up(x)
+
+
+class RoundWithinPairs(nn.Module):
+    """Rounds weights [M,K] and keeps same-sign neighbours 2k, 2k+1 within |a| + |b| <= 128.
+
+    The twin of `inhibi.export.weight_pairs.limit_pairs`, so that training sees what is exported.
+    """
+
+    def __init__(self) -> None:  # injection needs a signature without *args
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        rounded = torch.floor(x + 0.5)
+        return x + (limit_pairs(rounded) - x).detach()
+
+
+def limit_pairs(weight: Tensor) -> Tensor:
+    """Integers [M,K] with the excess over 128 taken from both neighbours of one sign, half each,
+    the odd one from the larger."""
+    even = weight.shape[1] // 2 * 2
+    a, b = weight[:, 0:even:2], weight[:, 1:even:2]
+    excess = torch.where(a * b > 0, a.abs() + b.abs() - PAIR_LIMIT, 0).clamp(min=0)
+    larger, smaller = torch.ceil(excess / 2), torch.floor(excess / 2)
+    a_is_larger = a.abs() >= b.abs()
+    limited = weight.clone()
+    limited[:, 0:even:2] -= a.sign() * torch.where(a_is_larger, larger, smaller)
+    limited[:, 1:even:2] -= b.sign() * torch.where(a_is_larger, smaller, larger)
+    return limited
+
+
+class Weight(Int8WeightPerChannelFloat):
+    """int8 in [-127, 127], one scale per output channel, within the pair rule."""
+
+    float_to_int_impl = RoundWithinPairs
+
+
+class ClassifierWeight(Int8WeightPerTensorFloat):
+    """The same with one scale for all channels: the largest integer logit is the answer."""
+
+    float_to_int_impl = RoundWithinPairs
+
+
+def activation(calibration_batches: int, percentile: float) -> QuantIdentity:
+    """Quantizes to [-127, 127] (uint8 with zero point 128) with one learned scale.
+
+    The scale starts from the given percentile of |x| over the first `calibration_batches`
+    forward passes in training mode.
+    """
+
+    class Activation(Int8ActPerTensorFloat):
+        float_to_int_impl = RoundHalfUp
+        narrow_range = True
+        collect_stats_steps = calibration_batches
+        high_percentile_q = percentile
+
+    return QuantIdentity(act_quant=Activation, return_quant_tensor=True)

@@ -1,0 +1,147 @@
+"""The quantized student: the file's graph in PyTorch, with fake quantization that can be trained.
+
+It runs on padded batches with a mask; the file runs packed sentences. Results agree to the bit but
+for float rounding: every value lies on its integer grid, every rounding is the engine's.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from brevitas.nn import QuantIdentity
+from inhibi.engine.errors import InputError
+from inhibi.kd.attention import InhibitorSettings
+from inhibi.kd.families import LayerParts, Parts, parts
+from inhibi.kd.student import attach
+from inhibi.qat.layers import (
+    QuantAttention,
+    QuantEmbeddings,
+    Quantizer,
+    QuantNorm,
+    quant_linear,
+    quantize,
+)
+from inhibi.qat.quantizers import activation
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+
+
+@dataclass(frozen=True)
+class QuantizationSettings:
+    """How the activations' scales start; stands in config.json under "quantization"."""
+
+    calibration_batches: int = 20
+    percentile: float = 99.99
+
+
+@dataclass
+class Output:
+    """Logits [B, labels]; hidden states [B,T,C] after the embeddings and after each layer."""
+
+    logits: Tensor
+    hidden_states: list[Tensor]
+
+
+class QuantLookup(nn.Module):
+    """RequantizeLookup: a product, requantized, through an activation function's table."""
+
+    def __init__(
+        self, linear: nn.Linear, function: Callable[[Tensor], Tensor], quantizer: Quantizer
+    ) -> None:
+        super().__init__()
+        self.linear = quant_linear(linear)
+        self.function = function
+        self.input_quantizer = quantizer()
+        self.quantizer = quantizer()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, _ = quantize(self.input_quantizer, self.linear(x))
+        return quantize(self.quantizer, self.function(x))[0]
+
+
+class QuantLayer(nn.Module):
+    """One transformer layer."""
+
+    def __init__(self, layer: LayerParts, found: Parts, quantizer: Quantizer) -> None:
+        super().__init__()
+        self.qkv = quant_linear(layer.query, layer.key, layer.value)
+        self.attention = QuantAttention(layer.attention.inhibitor, quantizer)  # type: ignore[arg-type]
+        self.attention_output = quant_linear(layer.attention_output)
+        self.attention_norm = QuantNorm(layer.attention_norm, quantizer)
+        self.intermediate = QuantLookup(layer.intermediate, found.activation, quantizer)
+        self.output = quant_linear(layer.output)
+        self.output_norm = QuantNorm(layer.output_norm, quantizer)
+
+    def forward(self, x: Tensor, scale: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        context, _ = self.attention(self.qkv(x), valid)
+        x, scale = self.attention_norm(self.attention_output(context), x, scale)
+        return self.output_norm(self.output(self.intermediate(x)), x, scale)  # type: ignore[no-any-return]
+
+
+class QuantStudent(nn.Module):
+    """Built from a float inhibitor student, with its weights; see `load` for a saved one."""
+
+    def __init__(self, student: PreTrainedModel, settings: QuantizationSettings) -> None:
+        super().__init__()
+        found = parts(student)
+
+        def quantizer() -> QuantIdentity:
+            return activation(settings.calibration_batches, settings.percentile)
+
+        tables = [found.word, found.position]
+        if found.token_type is not None:
+            tables.append(found.token_type)
+        self.embeddings = QuantEmbeddings(tables, QuantNorm(found.embedding_norm, quantizer))
+        self.layers = nn.ModuleList(QuantLayer(layer, found, quantizer) for layer in found.layers)
+        self.pooler = QuantLookup(found.pooler, found.pooler_activation, quantizer)
+        self.classifier = quant_linear(found.classifier, classifier=True)
+        self.config = student.config
+        self.config.quantization = asdict(settings)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        output_hidden_states: bool = True,
+    ) -> Output:
+        """input_ids, attention_mask, token_type_ids int64 [B,T]."""
+        ids = [input_ids, torch.arange(input_ids.shape[1], device=input_ids.device)]
+        if len(self.embeddings.tables) == 3:
+            ids.append(torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids)
+        valid = attention_mask.bool()
+        x, scale = self.embeddings(ids)
+        hidden = [x]
+        for layer in self.layers:
+            x, scale = layer(x, scale, valid)
+            hidden.append(x)
+        logits = self.classifier(self.pooler(x[:, 0]))
+        return Output(logits, hidden if output_hidden_states else [])
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write model.safetensors and config.json."""
+        self.config.save_pretrained(folder)
+        weights = {name: value.contiguous() for name, value in self.state_dict().items()}
+        save_file(weights, Path(folder) / "model.safetensors")
+
+
+def load(folder: str | Path) -> QuantStudent:
+    """The quantized student saved in `folder`. Raises `InputError` where a key is missing."""
+    folder = Path(folder)
+    file = folder / "config.json"
+    if not file.is_file() or "quantization" not in json.loads(file.read_text()):
+        raise InputError(f"{folder} is no quantized student: train one with qat-train")
+    config = AutoConfig.from_pretrained(folder)
+    student = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+    attach(student, InhibitorSettings(**config.inhibitor))
+    made = QuantStudent(student, QuantizationSettings(**config.quantization))
+    try:
+        made.load_state_dict(load_file(folder / "model.safetensors"))
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"{folder} is no complete quantized student: {str(error).splitlines()[-1].strip()}"
+        ) from error
+    return made.eval()

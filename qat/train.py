@@ -1,0 +1,117 @@
+"""`qat-train`: teacher, align, distill, qat; every stage resumable."""
+
+import argparse
+import json
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from inhibi.engine.cli import Parser
+from inhibi.engine.errors import InputError, MissingExtra, command
+
+DESCRIPTION = """\
+Train an integer student: fine-tune a teacher on a task, align an inhibitor student with it layer by
+layer, distill it, then train it with quantization. Each stage leaves a checkpoint and metrics.json
+in a folder of RUN; an interrupted run continues with --resume."""
+
+EXAMPLES = """\
+example:
+  qat-train --task sst2 --teacher distilbert-base-uncased --recipe sst2 --out runs/sst2
+  export-onnx runs/sst2 -o student.onnx
+"""
+
+
+def options(argv: list[str] | None) -> argparse.Namespace:
+    """The parsed arguments. Raises InputError."""
+    parser = Parser("qat-train", DESCRIPTION, EXAMPLES)
+    add = parser.add_argument
+    add("--task", required=True, help="a GLUE task or imdb, e.g. sst2")
+    add(
+        "--teacher",
+        required=True,
+        help="a BERT or DistilBERT checkpoint: a folder or a name on the Hugging Face hub",
+    )
+    add("--recipe", default="sst2", help="a TOML file or a packaged recipe's name (default: sst2)")
+    add("--out", required=True, metavar="RUN", help="the run's folder")
+    add("--resume", action="store_true", help="continue the run in RUN")
+    add("--data-dir", metavar="DIR", help="DIR/glue/TASK/SPLIT.parquet (default: INHIBI_DATA, hub)")
+    add(
+        "--text",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="parquet file with a column 'text' for recipes that mix in such texts; repeatable",
+    )
+    return parser.parse_args(argv)
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    """Entry point; `argv` defaults to the command line's arguments."""
+    chosen = options(argv)
+    try:
+        import brevitas  # noqa: F401
+        import torch  # noqa: F401
+        import transformers
+    except ImportError as error:
+        raise MissingExtra("train", error.name or "torch") from error
+    transformers.logging.set_verbosity_error()
+    run_stages(chosen)
+
+
+def run_stages(chosen: argparse.Namespace) -> None:
+    """All stages of a run, skipping the finished ones."""
+    from inhibi.kd.data import find_task
+    from inhibi.kd.predict import load_tokenizer
+    from inhibi.kd.recipe import read_recipe
+    from inhibi.kd.stages import Run, align_stage, distill_stage, teacher_stage
+    from inhibi.qat.stage import qat_stage
+
+    task, recipe = find_task(chosen.task), read_recipe(chosen.recipe)
+    run = Run(
+        folder=Path(chosen.out),
+        recipe=recipe,
+        task=task,
+        data_dir=chosen.data_dir,
+        texts=tuple(chosen.text),
+        tokenizer=load_tokenizer(chosen.teacher),
+    )
+    _open(run.folder, _description(chosen, recipe), chosen.resume)
+    teacher = teacher_stage(run, chosen.teacher)
+    student = align_stage(run, teacher)
+    student = distill_stage(run, teacher, student)
+    qat_stage(run, teacher, student)
+    print(f"done: export-onnx {run.folder} -o student.onnx")
+
+
+def _open(folder: Path, description: dict[str, Any], resume: bool) -> None:
+    """Start or continue the run: run.json must say the same when it continues."""
+    from inhibi.kd.stages import write_json
+
+    file = folder / "run.json"
+    if not file.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(file, description)
+        return
+    if not resume:
+        raise InputError(f"{folder} already holds a run: add --resume, or name another --out")
+    before = json.loads(file.read_text())
+    for name in ("task", "teacher", "recipe_sha256", "text"):
+        if before.get(name) != description[name]:
+            raise InputError(
+                f"{folder} was started with {name} {before.get(name)}, not {description[name]}: "
+                "continue with the same arguments, or name another --out"
+            )
+
+
+def _description(chosen: argparse.Namespace, recipe: Any) -> dict[str, Any]:
+    packages = ("inhibi", "torch", "transformers", "brevitas", "datasets")
+    return {
+        "task": chosen.task,
+        "teacher": Path(chosen.teacher).name,
+        "recipe": Path(chosen.recipe).stem,
+        "recipe_sha256": recipe.sha256,
+        "seed": recipe.seed,
+        "text": [Path(file).name for file in chosen.text],
+        "versions": {name: metadata.version(name) for name in packages},
+    }
