@@ -3,7 +3,8 @@
 A technology file (`tables/45nm.json`, `tables/7nm.json`, or a user's own) holds published figures
 alone. What it lacks follows from them by a rule of `tables/assumptions.json`: a sum of other
 figures. Some rules have a second sum, `least`: the end of the assumption's range that speaks most
-against the inhibitor. An entry `kind.type` goes before one of `kind`.
+against the inhibitor. An entry `kind.type` goes before one of `kind`. A rule marked `sum` assumes
+nothing: a multiply-accumulate is a product and an addition, as well known as these two.
 """
 
 import json
@@ -24,10 +25,12 @@ ON_CHIP = dict.fromkeys(("weights", "activations", "accumulators"), "sram1MB")
 WEIGHTS_FROM_DRAM = ON_CHIP | {"weights": "dram"}
 ACCESS = 8
 
+STATUSES = ("published", "unverified", "assumed")  # the worst last
+
 
 @dataclass(frozen=True)
 class Figure:
-    """The energy of one operation in pJ. `status`: published, unverified or assumed."""
+    """The energy of one operation in pJ; `status` is one of STATUSES."""
 
     picojoules: float
     status: str
@@ -65,12 +68,11 @@ class Technology:
         if rule is None:
             raise InputError(f"the energy tables have no figure and no rule for {name}")
         terms = rule.get("least", rule["terms"]) if self.least else rule["terms"]
-        parts = (
-            (term.split(".") if "." in term else (term, number), times)
-            for term, times in terms.items()
-        )
-        picojoules = sum(self.figure(*term).picojoules * times for term, times in parts)
-        return Figure(picojoules, "assumed", rule["rule"])
+        terms = {term if "." in term else f"{term}.{number}": n for term, n in terms.items()}
+        parts = [(self.figure(*term.split(".")), times) for term, times in terms.items()]
+        picojoules = sum(part.picojoules * times for part, times in parts)
+        worst = max((part.status for part, _ in parts), key=STATUSES.index, default="")
+        return Figure(picojoules, worst if rule.get("sum") else "assumed", rule["rule"])
 
     def energy(self, counts: Iterable[NodeCount]) -> Energy:
         """Energy of all these nodes."""
