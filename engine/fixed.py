@@ -24,23 +24,24 @@ def round_half_up(x: ArrayLike) -> Floats:
     """
     x = np.asarray(x, np.float64)
     below = np.floor(x)
-    return np.asarray(below + (x - below >= 0.5))
+    with np.errstate(invalid="ignore"):  # infinity, which callers refuse
+        return np.asarray(below + (x - below >= 0.5))
 
 
 def multiplier_shift(real: ArrayLike) -> tuple[Int32, Int32]:
     """Multiplier m and shift s, shaped like `real`, with m / 2^s nearest to it.
 
     2^23 <= |m| < 2^24 and 1 <= s <= 46; |real| < 2^-23 gives m = 0, s = 1.
-    ValueError where |real| is not below 2^23.
+    ValueError where |real| is not below 2^23 - 1/4, which would round to 2^24 at s = 1.
     """
     real = np.asarray(real, np.float64)
+    if not (np.abs(real) < 2.0**23 - 0.25).all():
+        raise ValueError("a ratio of scales is not a number below 2^23")
     fraction, exponent = np.frexp(real)  # 1/2 <= |fraction| < 1
     multiplier = round_half_up(fraction * 2**24)
     carry = np.abs(multiplier) == 2**24
     shift = 24 - exponent - carry
     tiny = np.abs(real) < 2.0**-23
-    if not (np.isfinite(real).all() and (tiny | (shift >= 1)).all()):
-        raise ValueError("a scale's ratio is not a number below 2^23")
     multiplier = np.where(carry, multiplier / 2, multiplier)
     return _int32(np.where(tiny, 0, multiplier)), _int32(np.where(tiny, 1, shift))
 
@@ -82,14 +83,15 @@ def norm_parameters(gain: ArrayLike, bias: ArrayLike, scale: float) -> tuple[Int
 def length_table(max_tokens: int, n0: float | None) -> Int32:
     """The length factor [max_tokens + 1], 2^15 = 1: n0/n, or 1 everywhere for a plain sum.
 
-    ValueError where n0 is not in (0, 65536).
+    ValueError where n0 is not in (0, 128]: the multiplier after it has to fit 32 bits, and any other
+    constant belongs to beta.
     """
     if n0 is None:
         table = np.full(max_tokens + 1, float(LENGTH_ONE))
-    elif 0 < n0 < 2**16:
+    elif 0 < n0 <= 128:
         table = round_half_up(n0 * LENGTH_ONE / np.maximum(np.arange(max_tokens + 1), 1))
     else:
-        raise ValueError(f"n0 must lie between 0 and 65536, not {n0}")
+        raise ValueError(f"n0 must be above 0 and at most 128, not {n0}")
     table[0] = 0
     return _int32(table)
 
@@ -101,7 +103,7 @@ def exp_table(step: float) -> NDArray[np.uint16]:
 
 def _first(fits: Flags) -> Int64:
     if not fits.any(axis=0).all():
-        raise ValueError("a scale's ratio is too large for every shift, or not a number")
+        raise ValueError("a ratio of scales is too large for every shift, or not a number")
     return np.argmax(fits, axis=0)
 
 

@@ -1,0 +1,114 @@
+"""Inputs of requantizations and layer norms: random ones within SPEC's ranges, and their edges."""
+
+import numpy as np
+from case import FULL, Array, Case, int32
+
+Rng = np.random.Generator
+
+
+def scales(rng: Rng, width: int, reach: int = 2**22) -> tuple[Array, Array]:
+    """Multiplier and shift [width], of both signs, some 0, that take `reach` to about 100."""
+    multiplier = rng.integers(2**23, 2**24, width) * rng.choice([-1, 1], width)
+    shift = rng.integers(-3, 3, width) + reach.bit_length() + 23 - 7
+    none = rng.random(width) < 0.05
+    return int32(np.where(none, 0, multiplier)), int32(np.where(none, 1, np.clip(shift, 1, 46)))
+
+
+def accumulators(rng: Rng, rows: int, width: int, reach: int = 2**22) -> tuple[Array, Array]:
+    """acc [rows, width] and bias [width], |acc + bias| <= 2 * reach < 2^28."""
+    acc = rng.integers(-reach, reach, (rows, width), endpoint=True)
+    return int32(acc), int32(rng.integers(-reach, reach, width, endpoint=True))
+
+
+def requantize(rng: Rng, rows: int, width: int, **limits: int) -> Case:
+    acc, bias = accumulators(rng, rows, width)
+    inputs = (acc, bias, *scales(rng, width))
+    return Case("Requantize", f"{rows}x{width}-{limits['lo']}..{limits['hi']}", inputs, limits)
+
+
+def requantize_extremes() -> Case:
+    """Every shift with the largest and smallest multipliers and accumulators."""
+    shift, sign = np.repeat(np.arange(1, 47), 6), np.tile([-1, 1, 1], 92)
+    multiplier = sign * np.tile([2**24 - 1, 2**23, 2**23 + 1], 92)
+    big = 2**28 - 1
+    acc = np.array([big, -big, 2**27, -(2**27), 1, -1, 0, 2**22 + 1]).reshape(-1, 1)
+    none = np.zeros(len(shift))
+    inputs = (np.broadcast_to(acc, (8, len(shift))), none, multiplier, shift)
+    return Case("Requantize", "extremes", tuple(map(int32, inputs)), FULL)
+
+
+def requantize_ties() -> Case:
+    """acc / 2^k for k = 0..5 and both signs: every half is met, and its neighbours."""
+    acc = np.repeat(np.arange(-300, 301).reshape(-1, 1), 12, axis=1)
+    shift = np.tile(23 + np.arange(6), 2)
+    multiplier = np.repeat([2**23, -(2**23)], 6)
+    inputs = (acc, np.arange(12) - 6, multiplier, shift)
+    return Case("Requantize", "ties", tuple(map(int32, inputs)), FULL)
+
+
+def lookup(rng: Rng, rows: int, width: int) -> Case:
+    acc, bias = accumulators(rng, rows, width)
+    inputs = (acc, bias, *scales(rng, width), rng.permutation(256).astype(np.uint8))
+    return Case("RequantizeLookup", f"{rows}x{width}", inputs, FULL)
+
+
+def lookup_complete(rng: Rng) -> Case:
+    """Each entry that can be reached, and beyond both ends."""
+    acc = np.arange(-140, 141).reshape(-1, 1)
+    inputs = (acc, [0], [2**23], [23])
+    table = rng.permutation(256).astype(np.uint8)
+    return Case("RequantizeLookup", "complete", (*map(int32, inputs), table), FULL)
+
+
+# Layer norms.
+
+
+def norm(rng: Rng, width: int, low: int = 1, high: int = 46) -> tuple[Array, Array, Array]:
+    """weight, norm_bias and norm_shift [width] that spread a normalized value over the bytes."""
+    shift = rng.integers(low, high, width, endpoint=True)
+    unit = 2.0 ** (shift - 20)  # of the weight, for an output of one step
+    weight = np.clip(rng.normal(0, 60, width) * unit, -(2**24) + 1, 2**24 - 1)
+    bias = np.clip(rng.normal(0, 20, width) * 2.0**shift, -(2**51) + 1, 2**51 - 1)
+    return int32(np.rint(weight)), np.rint(bias).astype(np.int64), int32(shift)
+
+
+def add_norm(rng: Rng, rows: int, width: int, **limits: int) -> Case:
+    acc, bias = accumulators(rng, rows, width)
+    multiplier, shift = scales(rng, width, reach=2**14)
+    residual = rng.integers(0, 256, (rows, width)).astype(np.uint8)
+    inputs = (acc, bias, multiplier, shift, residual, *norm(rng, width, 20, 38))
+    name = f"{rows}x{width}-{limits['lo']}..{limits['hi']}"
+    return Case("AddLayerNorm", name, inputs, limits)
+
+
+def add_norm_extremes(rng: Rng, width: int) -> Case:
+    """Rows with the largest sums there are, one spike, no variance, and next to none; the weights,
+    biases and shifts of the norm at their edges."""
+    half = np.arange(width) % 2 * 2 - 1
+    spike = np.where(np.arange(width) == width // 2, 1, -1)
+    signs = np.stack([half, -half, spike, -spike, np.ones(width), -np.ones(width), spike > 0])
+    acc = signs * (2**28 - 1)
+    acc[6] = (spike > 0) * 2  # 1 after the shift below: the smallest variance
+    residual = np.where(signs > 0, 255, 0)
+    residual[6] = 128
+    weight, bias, shift = norm(rng, width)
+    weight[::3], bias[::5] = 2**24 - 1, -(2**51) + 1
+    weight[1::3], bias[1::5] = -(2**24) + 1, 2**51 - 1
+    inputs = (acc, np.zeros(width), np.full(width, 2**23), np.full(width, 24))
+    tensors = (*map(int32, inputs), residual.astype(np.uint8), weight, bias, shift)
+    return Case("AddLayerNorm", f"extremes-{width}", tensors, FULL)
+
+
+def embed(rng: Rng, tokens: int, width: int, multipliers: tuple[int, int, int], lo: int) -> Case:
+    ids = [rng.integers(0, rows, tokens) for rows in (50, 20, 2)]
+    tables = [rng.integers(-127, 128, (rows, width)).astype(np.int8) for rows in (50, 20, 2)]
+    # Another multiplier for every channel, at most the given one.
+    per_channel = rng.integers(
+        np.array(multipliers)[:, None] // 2,
+        np.array(multipliers)[:, None],
+        (3, width),
+        endpoint=True,
+    )
+    inputs = (*ids, *tables, int32(per_channel), *norm(rng, width, 20, 38))
+    name = f"{tokens}x{width}-{'-'.join(map(str, multipliers))}"
+    return Case("EmbedLayerNorm", name, inputs, {"lo": lo, "hi": 127})
