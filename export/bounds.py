@@ -68,7 +68,7 @@ def _embeddings(name: str, embeddings: Embeddings) -> dict[str, int]:
     for table in ("word", "position", "token_type"):
         _within(f"{name}: {table}", getattr(embeddings, table), -VALUE, VALUE)
     _within(f"{name}: table_multiplier", embeddings.table_multiplier, 0, 2**16)
-    total = int(embeddings.table_multiplier.astype(np.int64).sum())
+    total = int(embeddings.table_multiplier.astype(np.int64).sum(axis=0).max())
     bounds = {name: _limit(f"{name}'s sum", VALUE * total, 2**16 - 1)}
     return bounds | _norm(name, embeddings.norm)
 

@@ -29,7 +29,7 @@ class Norm:
 @dataclass(frozen=True)
 class Embeddings:
     """int8 tables word [V,C], position [P,C], token_type [Y,C] (one zero row where the model has
-    no token types), their int32 table_multiplier [3], and the norm of their sum."""
+    no token types), their int32 table_multiplier [3,C], and the norm of their sum."""
 
     word: np.ndarray
     position: np.ndarray
@@ -41,7 +41,7 @@ class Embeddings:
         for name in ("word", "position", "token_type"):
             table = getattr(self, name)
             _expect(name, table, np.int8, len(table), channels)
-        _expect("table_multiplier", self.table_multiplier, np.int32, 3)
+        _expect("table_multiplier", self.table_multiplier, np.int32, 3, channels)
         self.norm.expect(channels)
 
 

@@ -17,6 +17,7 @@ from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.data import Task, load_split, load_texts
 from inhibi.kd.examples import Example, Examples, Padding, batches, joined, labelled, unlabelled
 from inhibi.kd.families import parts
+from inhibi.kd.predict import logits
 from inhibi.kd.recipe import Recipe, Stage
 from inhibi.kd.student import load, make_student
 from inhibi.kd.trainers import AlignTrainer, BatchTrainer, DistillTrainer, TaskTrainer

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 RESIDUAL_UNIT = 64  # the sum before a layer norm counts 1/64 of the residual's scale
 WIDE = 2**15 - 1
-TABLE_SUM = 512  # 127 * (sum of the table multipliers) < 2^16
+TABLE_SUM = 516  # of a channel's table multipliers: 127 * 516 < 2^16
 
 Quantizer = Callable[[], QuantIdentity]
 
@@ -61,17 +61,18 @@ class QuantNorm(nn.Module):
 
 
 class QuantEmbeddings(nn.Module):
-    """EmbedLayerNorm: int8 tables whose scales are whole multiples of one unit, summed exactly."""
+    """EmbedLayerNorm: int8 tables whose scales, one per channel, are whole multiples of one unit,
+    summed exactly."""
 
     def __init__(self, tables: list[nn.Embedding], norm: QuantNorm) -> None:
         super().__init__()
         self.tables = nn.ParameterList([table.weight.data for table in tables])
         self.norm = norm
-        scales = torch.stack([table.weight.abs().max() for table in tables]).detach() / 127
-        unit = scales.sum() / (TABLE_SUM - len(tables))
+        scales = torch.stack([table.weight.abs().amax(0) for table in tables]).detach() / 127
+        unit = scales.sum(0).max() / (TABLE_SUM - len(tables))
         self.register_buffer("unit", unit)
-        # Rounding up, so that no entry is clipped: at most TABLE_SUM in all.
-        self.register_buffer("multipliers", torch.ceil(scales / unit))
+        # [tables, C], rounded up so that no entry is clipped: at most TABLE_SUM in all.
+        self.register_buffer("multipliers", torch.ceil(scales / unit).clamp(min=1))
 
     def forward(self, ids: list[Tensor]) -> tuple[Tensor, Tensor]:
         """ids: one [B,T] or [T] for each table."""

@@ -55,7 +55,7 @@ def embed_layer_norm(
     word: Table,
     position: Table,
     token_type: Table,
-    table_multiplier: Row,
+    table_multiplier: Rows,
     weight: Row,
     norm_bias: Row,
     norm_shift: Row,
@@ -63,11 +63,10 @@ def embed_layer_norm(
     lo: int,
     hi: int,
 ) -> Rows:
-    a, b, c = table_multiplier
     result = []
     for i, p, y in zip(input_ids, position_ids, token_type_ids, strict=True):
-        rows = zip(word[i], position[p], token_type[y], strict=True)
-        x = [a * e + b * f + c * g for e, f, g in rows]
+        rows = zip(*table_multiplier, word[i], position[p], token_type[y], strict=True)
+        x = [a * e + b * f + c * g for a, b, c, e, f, g in rows]
         result.append(_bytes(_norm(x, weight, norm_bias, norm_shift, lo, hi)))
     return result
 

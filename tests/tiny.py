@@ -146,7 +146,7 @@ class _Draw:
             word=self.bytes(len(VOCABULARY), hidden),
             position=self.bytes(max_tokens, hidden),
             token_type=self.bytes(2, hidden) if token_types else np.zeros((1, hidden), np.int8),
-            table_multiplier=np.array([300, 100, 50], np.int32),
+            table_multiplier=np.repeat(np.array([[300], [100], [50]], np.int32), hidden, axis=1),
             norm=self.norm(hidden),
         )
 

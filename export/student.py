@@ -1,0 +1,215 @@
+"""From a trained quantized student to plain integers. The only part of export that needs torch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from brevitas.nn import QuantIdentity, QuantLinear
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from inhibi.engine import fixed
+from inhibi.export.integers import (
+    Embeddings,
+    InhibitorAttention,
+    IntegerLayer,
+    IntegerStudent,
+    Linear,
+    LookupLinear,
+    Norm,
+    NormLinear,
+    RequantizedLinear,
+)
+from inhibi.export.weight_pairs import limit_pairs, pair_excess
+from inhibi.qat.layers import RESIDUAL_UNIT, QuantAttention, QuantEmbeddings, QuantNorm
+from inhibi.qat.student import QuantLayer, QuantLookup, QuantStudent
+
+Floats = NDArray[np.float64]
+
+BIAS_LIMIT = 2**27 - 1
+SMALLEST_RATIO = 2.0**-22  # of scales: well above the one that a multiplier of 0 stands for
+
+
+@torch.no_grad()
+def integer_student(
+    student: QuantStudent,
+    tokenizer: PreTrainedTokenizerBase,
+    task: str,
+    provenance: dict[str, Any],
+) -> IntegerStudent:
+    """The integers of a trained student, as docs/SPEC.md defines them."""
+    student.eval()
+    config = student.config
+    settings = student.layers[0].attention.inhibitor.settings
+    max_tokens = len(student.embeddings.tables[1])
+    residual = [scale(student.embeddings.norm.quantizer)]
+    layers = []
+    for layer in student.layers:
+        layers.append(_layer(layer, residual[-1], max_tokens))
+        residual.append(scale(layer.output_norm.quantizer))
+    classifier, output_scale = _classifier(student.classifier, scale(student.pooler.quantizer))
+    labels = tuple(config.id2label[i] for i in range(len(config.id2label)))
+    return IntegerStudent(
+        embeddings=_embeddings(student.embeddings),
+        layers=tuple(layers),
+        pooler=_lookup(student.pooler, residual[-1]),
+        classifier=classifier,
+        heads=student.layers[0].attention.heads,
+        max_tokens=max_tokens,
+        family=config.model_type,
+        problem="regression" if len(labels) == 1 else "classification",
+        labels=labels,
+        output_scale=output_scale,
+        tokenizer=tokenizer_json(tokenizer),
+        centred=settings.centred,
+        signed=settings.signed,
+        n0=settings.n0,
+        token_types=len(student.embeddings.tables) == 3,
+        task=task,
+        nudged_pairs=sum(
+            nudged(module) for module in student.modules() if isinstance(module, QuantLinear)
+        ),
+        provenance=provenance,
+    )
+
+
+def scale(quantizer: QuantIdentity) -> float:
+    """The activation scale that a quantizer has learned."""
+    return float(quantizer(torch.zeros(1)).scale)
+
+
+def tokenizer_json(tokenizer: PreTrainedTokenizerBase) -> str:
+    """The content of tokenizer.json with padding and truncation off."""
+    backend = tokenizer.backend_tokenizer
+    backend.no_padding()
+    backend.no_truncation()
+    return str(backend.to_str())
+
+
+def nudged(linear: QuantLinear) -> int:
+    """How many weight pairs training holds back by the pair rule."""
+    weight, unit = _array(linear.weight), _array(linear.quant_weight().scale)
+    rounded = np.clip(fixed.round_half_up(weight / unit), -127, 127).astype(np.int8)
+    return int(np.count_nonzero(pair_excess(rounded.T)))
+
+
+def _array(tensor: Tensor) -> Floats:
+    return tensor.detach().double().numpy()
+
+
+def _linear(linear: QuantLinear, scale_in: float, scale_out: Floats | float) -> RequantizedLinear:
+    """A product of inputs with `scale_in`, requantized to `scale_out` (a number or [M]).
+
+    A channel whose weights are nearly zero beside its bias gets a larger weight scale, so that the
+    bias stays below 2^27 and the ratio of scales has a multiplier.
+    """
+    quantized = linear.quant_weight()
+    bias = _array(linear.bias)
+    trained = _array(quantized.scale)[:, 0]
+    least = np.maximum(
+        np.abs(bias) / (scale_in * BIAS_LIMIT), SMALLEST_RATIO * scale_out / scale_in
+    )
+    unit = np.maximum(trained, least)
+    weight = quantized.int().numpy()
+    for channel in np.flatnonzero(unit > trained):
+        rounded = fixed.round_half_up(_array(linear.weight[channel]) / unit[channel])
+        weight[channel] = limit_pairs(rounded.astype(np.int8)[:, None])[0][:, 0]
+    multiplier, shift = fixed.multiplier_shift(scale_in * unit / scale_out)
+    return RequantizedLinear(
+        weight=np.ascontiguousarray(weight.T),
+        bias=fixed.round_half_up(bias / (scale_in * unit)).astype(np.int32),
+        multiplier=multiplier,
+        shift=shift,
+    )
+
+
+def _classifier(linear: QuantLinear, scale_in: float) -> tuple[Linear, float]:
+    """The classifier, whose weights share one scale, and the logits' scale."""
+    quantized = linear.quant_weight()
+    unit = scale_in * float(quantized.scale)
+    bias = fixed.round_half_up(_array(linear.bias) / unit)
+    weight = np.ascontiguousarray(quantized.int().numpy().T)
+    return Linear(weight, bias.astype(np.int32)), unit
+
+
+def _lookup(lookup: QuantLookup, scale_in: float) -> LookupLinear:
+    inner = scale(lookup.input_quantizer)
+    product = _linear(lookup.linear, scale_in, inner)
+    table = _table(lookup.function, inner, scale(lookup.quantizer))
+    return LookupLinear(product.weight, product.bias, product.multiplier, product.shift, table)
+
+
+def _table(function: Callable[[Tensor], Tensor], scale_in: float, scale_out: float) -> np.ndarray:
+    values = (torch.arange(256, dtype=torch.float64) - 128) * scale_in
+    made = fixed.round_half_up(function(values).numpy() / scale_out)
+    return (np.clip(made, -127, 127) + 128).astype(np.uint8)
+
+
+def _norm(norm: QuantNorm) -> Norm:
+    return Norm(
+        *fixed.norm_parameters(_array(norm.weight), _array(norm.bias), scale(norm.quantizer))
+    )
+
+
+def _norm_linear(
+    linear: QuantLinear, norm: QuantNorm, scale_in: float, residual: float
+) -> NormLinear:
+    product = _linear(linear, scale_in, residual / RESIDUAL_UNIT)
+    return NormLinear(product.weight, product.bias, product.multiplier, product.shift, _norm(norm))
+
+
+def _embeddings(embeddings: QuantEmbeddings) -> Embeddings:
+    tables = [
+        embeddings.integers(i, table).numpy().astype(np.int8)
+        for i, table in enumerate(embeddings.tables)
+    ]
+    multipliers = embeddings.multipliers.numpy().astype(np.int32)
+    if len(tables) == 2:  # no token types: one row of zeros
+        tables.append(np.zeros_like(tables[0][:1]))
+        multipliers = np.append(multipliers, np.zeros_like(multipliers[:1]), axis=0)
+    return Embeddings(*tables, table_multiplier=multipliers, norm=_norm(embeddings.norm))
+
+
+def _layer(layer: QuantLayer, residual: float, max_tokens: int) -> IntegerLayer:
+    attention = layer.attention
+    channels = layer.qkv.out_features // 3
+    qk, v = scale(attention.qk_quantizer), scale(attention.v_quantizer)
+    middle = scale(layer.attention_norm.quantizer)
+    return IntegerLayer(
+        qkv=_linear(layer.qkv, residual, np.repeat([qk, qk, v], channels)),
+        attention=_attention(attention, channels, max_tokens),
+        attention_output=_norm_linear(
+            layer.attention_output, layer.attention_norm, scale(attention.quantizer), residual
+        ),
+        intermediate=_lookup(layer.intermediate, middle),
+        output=_norm_linear(
+            layer.output, layer.output_norm, scale(layer.intermediate.quantizer), middle
+        ),
+    )
+
+
+def _attention(attention: QuantAttention, channels: int, max_tokens: int) -> InhibitorAttention:
+    inhibitor, heads = attention.inhibitor, attention.heads
+    gamma, alpha, beta = (
+        np.broadcast_to(_array(x), heads)
+        for x in (inhibitor.gamma, inhibitor.alpha, inhibitor.beta)
+    )
+    qk, v = scale(attention.qk_quantizer), scale(attention.v_quantizer)
+    width = channels // heads
+    score, offset, score_shift = fixed.score_multiplier_shift_offset(
+        gamma / np.sqrt(width) * qk / v,
+        (alpha if inhibitor.settings.centred else -alpha) / v,
+    )
+    multiplier, shift = fixed.multiplier_shift(
+        np.repeat(beta * v / scale(attention.quantizer), width)
+    )
+    return InhibitorAttention(
+        score_multiplier=score,
+        score_offset=offset,
+        score_shift=score_shift,
+        multiplier=multiplier,
+        shift=shift,
+        length=fixed.length_table(max_tokens, inhibitor.settings.n0),
+    )
