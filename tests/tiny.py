@@ -1,6 +1,7 @@
 """Small random students with sensible integers: nothing saturates everywhere, logits vary."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from inhibi.engine.fixed import (
@@ -47,6 +48,23 @@ def tokenizer_json() -> str:
         special_tokens=[(token, pieces[token]) for token in ("[CLS]", "[SEP]")],
     )
     return str(tokenizer.to_str())
+
+
+@dataclass(frozen=True)
+class Ids:
+    """One sentence as the engines take it."""
+
+    ids: list[int]
+    type_ids: list[int]
+
+
+def sentences(*lengths: int, seed: int = 0) -> list[Ids]:
+    """Random sentences of these lengths."""
+    random = np.random.default_rng(seed)
+    return [
+        Ids(random.integers(0, len(VOCABULARY), n).tolist(), random.integers(0, 2, n).tolist())
+        for n in lengths
+    ]
 
 
 def tiny_student(

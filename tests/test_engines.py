@@ -1,0 +1,176 @@
+"""NumPy and ONNX Runtime give the same bits, however sentences are packed."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inhibi.engine.errors import InputError
+from inhibi.engine.session import Session, open_session, pack
+from inhibi.export.graph import build, write
+from tiny import VOCABULARY, Ids, sentences, tiny_student
+
+ENGINES = ("numpy", "ort")
+STUDENTS: dict[str, dict[str, Any]] = {
+    "inhibitor": {},
+    "uncentred": {"centred": False},
+    "unsigned": {"signed": False},
+    "uncentred unsigned": {"centred": False, "signed": False},
+    "plain sum": {"n0": None},
+    "without token types": {"token_types": False},
+    "dot product": {"attention": "dot_product"},
+    "regression": {"labels": ("score",), "problem": "regression"},
+    "three labels": {"labels": ("a", "b", "c")},
+    "one wide head": {"layers": 1, "hidden": 64, "heads": 1, "intermediate": 7},
+    "narrow heads": {"layers": 3, "hidden": 24, "heads": 12, "intermediate": 33},
+}
+
+
+def run_packed(session: Session, batch: list[Ids]) -> np.ndarray:
+    """All sentences at once, whatever the engine would choose."""
+    return session._engine.run(session._feeds(batch))
+
+
+@pytest.fixture(scope="module")
+def both(tiny_model: Path) -> tuple[Session, Session]:
+    numpy, ort = (open_session(tiny_model, engine, threads=1) for engine in ENGINES)
+    return numpy, ort
+
+
+@pytest.mark.parametrize("changes", STUDENTS.values(), ids=STUDENTS)
+def test_engines_agree_on_every_tensor_of_every_kind_of_student(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
+    write(build(tiny_student(**changes, seed=5)), tmp_path / "student.onnx")
+    numpy, ort = (open_session(tmp_path / "student.onnx", e, threads=1) for e in ENGINES)
+    batch = sentences(1, 2, 3, 8, 17, 40)
+    logits = numpy.logits(batch)
+    assert logits.dtype == np.int32
+    assert logits.shape == (6, len(numpy.metadata.labels))
+    assert len(np.unique(logits)) > 4
+    assert np.array_equal(ort.logits(batch), logits)
+    assert np.array_equal(run_packed(ort, batch), logits)
+    for (name, ours), (other, theirs) in zip(
+        numpy.trace(batch[4]), ort.trace(batch[4]), strict=True
+    ):
+        assert (name, ours.dtype) == (other, theirs.dtype)
+        assert np.array_equal(ours, theirs), name
+
+
+@given(lengths=st.lists(st.integers(1, 12), min_size=1, max_size=5), seed=st.integers(0, 999))
+@settings(max_examples=40, deadline=None)
+def test_a_sentence_s_logits_depend_on_nothing_but_the_sentence(
+    both: tuple[Session, Session], lengths: list[int], seed: int
+) -> None:
+    batch = sentences(*lengths, seed=seed)
+    order = np.random.default_rng(seed).permutation(len(batch))
+    alone = np.concatenate([both[0].logits([sentence]) for sentence in batch])
+    for session in both:
+        assert np.array_equal(session.logits(batch), alone)
+        assert np.array_equal(run_packed(session, [batch[i] for i in order]), alone[order])
+
+
+def test_batches_are_cut_by_tokens_and_keep_their_order(both: tuple[Session, Session]) -> None:
+    numpy, ort = both
+    batch = sentences(*[40] * 60, *range(1, 20))
+    assert [len(b) for b in numpy._batches(batch)][:2] == [25, 25]  # 1024 tokens
+    assert all(len(b) == 1 for b in ort._batches(batch))
+    assert np.array_equal(numpy.logits(batch), ort.logits(batch))
+
+
+def test_no_sentences_give_no_logits(both: tuple[Session, Session]) -> None:
+    for session in both:
+        assert session.logits([]).shape == (0, 2)
+
+
+def test_pack_counts_positions_from_the_start_of_each_sentence() -> None:
+    feeds = pack([Ids([5, 6], [0, 1]), Ids([7, 8, 9], [0, 0, 1])])
+    assert {name: value.tolist() for name, value in feeds.items()} == {
+        "input_ids": [5, 6, 7, 8, 9],
+        "position_ids": [0, 1, 0, 1, 2],
+        "token_type_ids": [0, 1, 0, 0, 1],
+        "offsets": [0, 2, 5],
+    }
+    assert all(value.dtype == np.int64 for value in feeds.values())
+
+
+def test_the_trace_names_every_node_and_ends_with_the_logits(
+    both: tuple[Session, Session], tiny_model: Path
+) -> None:
+    batch = sentences(9)
+    for session in both:
+        trace = session.trace(batch[0])
+        assert [name for name, _ in trace] == [n.name for n in onnx.load(tiny_model).graph.node]
+        assert dict(trace)["layer.1.attention"].shape == (9, 32)
+        assert np.array_equal(trace[-1][1], session.logits(batch))
+
+
+def test_activations_of_the_tiny_student_use_their_range(both: tuple[Session, Session]) -> None:
+    """Otherwise equality would say little."""
+    for name, value in both[0].trace(sentences(30)[0]):
+        if value.dtype == np.uint8 and name != "layer.0.intermediate":
+            assert value.std() > 15, name
+            assert ((value > 1) & (value < 255)).mean() > 0.7, name
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("sentence", "message"),
+    [
+        (Ids([], []), "has 0 tokens, this model reads 1 to 40"),
+        (Ids([1] * 41, [0] * 41), "has 41 tokens"),
+        (Ids([len(VOCABULARY)], [0]), "token id [0-9]+ is outside"),
+        (Ids([3, -1], [0, 0]), "token id -1 is outside"),
+        (Ids([3], [2]), r"token type 2 is outside this model's 0\.\.1"),
+        (Ids([3, 4], [0]), "2 token ids have 1 token types"),
+    ],
+)
+def test_ids_out_of_range_are_refused(
+    both: tuple[Session, Session], engine: str, sentence: Ids, message: str
+) -> None:
+    session = both[ENGINES.index(engine)]
+    for call in (
+        lambda: session.logits([*sentences(4), sentence]),
+        lambda: session.trace(sentence),
+    ):
+        with pytest.raises(InputError, match=message):
+            call()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_session_serves_several_threads(
+    both: tuple[Session, Session], engine: str, tiny_model: Path
+) -> None:
+    batch = sentences(*range(1, 33))
+    expected = both[0].logits(batch)
+    session = open_session(tiny_model, engine, threads=1)
+    with ThreadPoolExecutor(4) as pool:
+        rows = list(pool.map(lambda s: (session.logits([s]), session.trace(s)[-1][1]), batch))
+    assert np.array_equal(np.concatenate([row for row, _ in rows]), expected)
+    assert np.array_equal(np.concatenate([row for _, row in rows]), expected)
+
+
+def test_a_long_sentence_without_native_operators_is_warned_about(tmp_path: Path) -> None:
+    student = tiny_student(layers=1, hidden=8, heads=1, intermediate=8, max_tokens=300)
+    write(build(student), tmp_path / "student.onnx")
+    numpy, ort = (open_session(tmp_path / "student.onnx", e, threads=1) for e in ENGINES)
+    with pytest.warns(UserWarning, match="300 tokens at once are slow"):
+        logits = ort.logits(sentences(300))
+    assert np.array_equal(logits, numpy.logits(sentences(300)))
+
+
+def test_onnxruntime_s_path_imports_neither_onnx_nor_torch(tiny_model: Path) -> None:
+    code = (
+        "import sys; from inhibi.engine.session import open_session; "
+        f"open_session({str(tiny_model)!r}); "
+        "print({'onnx', 'torch', 'transformers', 'brevitas'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+    assert done.stderr == ""
