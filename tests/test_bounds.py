@@ -131,7 +131,9 @@ def test_a_value_outside_the_specification_is_refused(
 
 def test_embeddings_out_of_range_are_refused() -> None:
     student = tiny_student(layers=1)
-    tables = replace(student.embeddings, table_multiplier=np.repeat(np.array([[300], [200], [17]], np.int32), 32, axis=1))
+    multiplier = np.zeros((3, 32), np.int32)
+    multiplier[:, 7] = [300, 200, 17]
+    tables = replace(student.embeddings, table_multiplier=multiplier)
     with pytest.raises(InputError, match="embeddings's sum can reach 65659"):
         prove(replace(student, embeddings=tables))
     norm = replace(student.embeddings.norm, norm_bias=np.full(32, 2**51))

@@ -164,9 +164,15 @@ class _Draw:
             word=self.bytes(len(VOCABULARY), hidden),
             position=self.bytes(max_tokens, hidden),
             token_type=self.bytes(2, hidden) if token_types else np.zeros((1, hidden), np.int8),
-            table_multiplier=np.repeat(np.array([[300], [100], [50]], np.int32), hidden, axis=1),
+            table_multiplier=self.random.integers(
+                [[200], [50], [20]], [[301], [151], [65]], (3, hidden), np.int32
+            ),
             norm=self.norm(hidden),
         )
+
+    def table_multiplier(self, hidden: int) -> np.ndarray:
+        least, most = [[200], [50], [20]], [[300], [150], [65]]
+        return self.random.integers(least, most, (3, hidden), np.int32)
 
     def inhibitor(
         self, heads: int, width: int, max_tokens: int, n0: float | None, centred: bool
@@ -175,7 +181,7 @@ class _Draw:
         gamma = self.random.uniform(15, 25, heads) / spread
         alpha = self.random.uniform(10, 20, heads) * (1 if centred else -1)
         scores = score_multiplier_shift_offset(gamma, alpha)
-        beta = np.repeat(self.random.uniform(0.15, 0.35, heads), width)
+        beta = np.repeat(self.random.uniform(0.1, 0.25, heads), width)
         return InhibitorAttention(*scores, *multiplier_shift(beta), length_table(max_tokens, n0))
 
     def dot_product(self, heads: int, width: int, *_: object) -> DotProductAttention:
