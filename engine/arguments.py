@@ -16,7 +16,8 @@ examples:
 
 output: one line for each text or input line, with tabs between label, probability and the text's
 beginning (a regression model: between score and text). A line without an answer is reported on
-standard error and leaves an empty line, or with --json an object with "error".
+standard error and leaves an empty line. --json: objects with text, label, probability (or
+score), logits, tokens, truncated; or with error.
 exit status: 0 all answered; 1 a line has no answer, or --diff found a difference; 2 no answer.
 """
 

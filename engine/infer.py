@@ -2,6 +2,7 @@
 
 import sys
 import time
+import warnings
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,9 @@ def main(argv: list[str] | None = None) -> None:
     options = arguments.options(argv)
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # as the texts come
     run = _look_inside if options.trace or options.diff else _classify
-    status = run(options)
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: say(f"note: {message}")
+        status = run(options)
     sys.stdout.flush()
     if status:
         sys.exit(status)

@@ -97,7 +97,13 @@ def load(model: str | Path | None = None, engine: str = "ort", threads: int = 0)
     """
     from inhibi.engine.session import open_session
 
-    return Model(open_session(packaged() if model is None else Path(model), engine, threads))
+    path = packaged() if model is None else Path(model)
+    if path.is_dir():
+        raise InputError(
+            f"{path} is a folder: give a file made by export-onnx, or run a float checkpoint "
+            "with infer --fp32"
+        )
+    return Model(open_session(path, engine, threads))
 
 
 def texts_of(task: str) -> int | None:

@@ -48,10 +48,9 @@ class Tokenizer:
 
         At most max_length tokens (default and most: max_tokens) are kept, of a pair by shortening
         the longer text first, as `transformers` does in training. An empty text gives the special
-        tokens alone. InputError: a length out of range, or a str that is no valid Unicode.
+        tokens alone. InputError: a length out of range, or a text that is no valid Unicode.
         """
-        texts = (text,) if isinstance(text, str) else tuple(text)
-        parts = [self._encode_alone(part) for part in texts]
+        parts = [self._encode_alone(part) for part in _texts(text)]
         special = self._library.num_special_tokens_to_add(len(parts) == 2)
         whole = special + sum(len(part) for part in parts)
         room = self.length(max_length, special + len(parts)) - special
@@ -76,6 +75,13 @@ class Tokenizer:
             return self._library.encode(text, add_special_tokens=False)
         except TypeError as error:  # not a str, or one with lone surrogates
             raise InputError("a text must be a string of valid Unicode") from error
+
+
+def _texts(text: Text) -> tuple[str, ...]:
+    texts = (text,) if isinstance(text, str) else tuple(text)
+    if len(texts) not in (1, 2):
+        raise InputError(f"a text must be a string or a pair of strings, not {len(texts)}")
+    return texts
 
 
 def _longest_first(lengths: list[int], room: int) -> list[int]:

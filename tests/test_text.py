@@ -1,0 +1,95 @@
+"""Text to token ids, against the tokenizers library's own truncation."""
+
+import json
+from pathlib import Path
+
+import pytest
+import tokenizers
+from hypothesis import given
+from hypothesis import strategies as st
+from inhibi.engine.errors import InputError
+from inhibi.engine.text import Tokenizer
+from tiny import tokenizer_json
+
+SENTENCES = (Path(__file__).parent / "sentences.txt").read_text("utf-8").splitlines()
+TINY = Tokenizer(tokenizer_json(), max_tokens=40)
+
+
+def library(max_length: int) -> tokenizers.Tokenizer:
+    made = tokenizers.Tokenizer.from_str(tokenizer_json())
+    made.enable_truncation(max_length)
+    return made
+
+
+def test_padding_and_truncation_of_the_file_are_cleared() -> None:
+    padded = tokenizers.Tokenizer.from_str(tokenizer_json())
+    padded.enable_padding(length=128)
+    padded.enable_truncation(4)
+    tokenizer = Tokenizer(padded.to_str(), max_tokens=40)
+    assert len(tokenizer.encode("good").ids) == 3
+    assert len(tokenizer.encode("good good good good").ids) == 6
+
+
+def test_a_pair_has_two_token_types() -> None:
+    encoded = TINY.encode(("good film", "bad"))
+    assert encoded.type_ids == [0, 0, 0, 0, 1, 1]
+    assert len(encoded.ids) == 6
+
+
+def test_an_empty_text_is_the_special_tokens_alone() -> None:
+    assert len(TINY.encode("").ids) == 2
+
+
+def test_a_sentence_of_every_kind_is_encoded_as_the_library_does() -> None:
+    assert len(SENTENCES) >= 200
+    cut = library(40)
+    for sentence in SENTENCES:
+        assert TINY.encode(sentence).ids == cut.encode(sentence).ids
+    assert any(TINY.encode(sentence).truncated for sentence in SENTENCES)
+    assert not all(TINY.encode(sentence).truncated for sentence in SENTENCES)
+
+
+words = st.lists(st.sampled_from(["good", "film", "a", "warm"]), max_size=30).map(" ".join)
+
+
+@given(words, words, st.integers(5, 40))
+def test_pairs_are_cut_like_the_library_does(first: str, second: str, length: int) -> None:
+    ours, theirs = TINY.encode((first, second), length), library(length).encode(first, second)
+    assert (ours.ids, ours.type_ids) == (theirs.ids, theirs.type_ids)
+    assert ours.truncated == bool(theirs.overflowing)
+
+
+@given(st.text(), st.integers(3, 40))
+def test_any_text_is_cut_like_the_library_does(text: str, length: int) -> None:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        with pytest.raises(InputError, match="valid Unicode"):
+            TINY.encode(text, length)
+        return
+    ours, theirs = TINY.encode(text, length), library(length).encode(text)
+    assert (ours.ids, ours.type_ids) == (theirs.ids, theirs.type_ids)
+    assert len(ours.ids) <= length
+    assert ours.truncated == bool(theirs.overflowing)
+
+
+def test_whole_counts_the_tokens_before_the_cut() -> None:
+    encoded = TINY.encode("good " * 100, 10)
+    assert (len(encoded.ids), encoded.whole, encoded.truncated) == (10, 102, True)
+    assert not TINY.encode("good " * 38).truncated
+
+
+@pytest.mark.parametrize(("text", "length"), [("a", 2), ("a", 41), ("a", 0), (("a", "b"), 4)])
+def test_a_length_out_of_range_is_refused(text: str | tuple[str, str], length: int) -> None:
+    with pytest.raises(InputError, match=f"length {length} is out of range"):
+        TINY.encode(text, length)
+
+
+@pytest.mark.parametrize("text", ["\udcff", ("a", "\ud800"), ("a", "b", "c"), ()])
+def test_what_is_no_text_is_refused(text: str) -> None:
+    with pytest.raises(InputError):
+        TINY.encode(text)
+
+
+@pytest.mark.parametrize("damaged", ["", "{}", tokenizer_json()[:-10], json.dumps([1])])
+def test_a_damaged_tokenizer_is_refused(damaged: str) -> None:
+    with pytest.raises(InputError, match="tokenizer cannot be read"):
+        Tokenizer(damaged, 40)
