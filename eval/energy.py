@@ -30,11 +30,15 @@ STATUSES = ("published", "unverified", "assumed")  # the worst last
 
 @dataclass(frozen=True)
 class Figure:
-    """The energy of one operation in pJ; `status` is one of STATUSES."""
+    """The energy of one operation in pJ; `status` is one of STATUSES.
+
+    `source` is a publication or, for a figure derived from others, the rule.
+    """
 
     picojoules: float
     status: str
     source: str
+    derived: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,8 @@ class Technology:
         parts = [(self.figure(*term.split(".")), times) for term, times in terms.items()]
         picojoules = sum(part.picojoules * times for part, times in parts)
         worst = max((part.status for part, _ in parts), key=STATUSES.index, default="")
-        return Figure(picojoules, worst if rule.get("sum") else "assumed", rule["rule"])
+        status = worst if rule.get("sum") else "assumed"
+        return Figure(picojoules, status, rule["rule"], derived=True)
 
     def energy(self, counts: Iterable[NodeCount]) -> Energy:
         """Energy of all these nodes."""

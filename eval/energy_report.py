@@ -10,7 +10,7 @@ from inhibi.engine.errors import command
 EXAMPLES = """\
 examples:
   energy-report
-  energy-report --tokens 128 --technology 45nm
+  energy-report --tokens 128 --technology 45nm --details
   energy-report --model student.onnx --tokens 32 --json > energy.json
 
 The figures are a model (operations and bytes, counted from the file, times published energies),
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         return
     from inhibi.eval.energy_text import text
 
-    print(text(found))
+    print(text(found, options.details))
 
 
 def _options(argv: list[str] | None) -> Namespace:
@@ -57,5 +57,6 @@ def _options(argv: list[str] | None) -> Namespace:
         default="dram",
         help="where weights are read from, once for the sentence (default: dram)",
     )
+    add("--details", action="store_true", help="also by layer, operation and bytes")
     add("--json", action="store_true", help="one JSON object with every node's counts")
     return parser.parse_args(argv)

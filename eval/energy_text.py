@@ -24,12 +24,18 @@ sentence's rows are read."""
 FIGURES = "Figures in pJ (u: not checked against the paper, a: assumed by a rule below, with range)"
 
 
-def text(found: dict[str, Any]) -> str:
-    """The whole report, from `comparison.compare`."""
-    floats = (FP32_DOT_PRODUCT, INTEGER_INHIBITOR)
+def text(found: dict[str, Any], details: bool = False) -> str:
+    """The report from `comparison.compare`; with details also by layer, operation and tensor."""
+    sections = [HEAD.format(**found), *_comparisons(found)]
+    if details:
+        sections += _details(found)
     weights = {"dram": "DRAM", "sram1MB": "1 MB of SRAM"}[found["memory"]["weights"]]
-    sections = [
-        HEAD.format(**found),
+    return "\n\n".join([*sections, MEMORY.format(weights=weights), FIGURES, *_figures(found)])
+
+
+def _comparisons(found: dict[str, Any]) -> list[str]:
+    floats = (FP32_DOT_PRODUCT, INTEGER_INHIBITOR)
+    return [
         "Whole model, integer attentions of the same bits, tables and traffic",
         _energies(found, "whole_model", INTEGERS),
         _expectation(found),
@@ -39,18 +45,18 @@ def text(found: dict[str, Any]) -> str:
         _energies(found, "whole_model", floats),
         "Against fp32 with dot-product attention: attention core alone",
         _energies(found, "attention_core", floats),
+    ]
+
+
+def _details(found: dict[str, Any]) -> list[str]:
+    return [
         "This file by layer",
         _layers(found),
         "Operations of the whole model",
         _counts(found["operations"]),
         "Bytes of the whole model",
         _counts(found["bytes"]),
-        MEMORY.format(weights=weights),
-        FIGURES,
-        _figures(found),
-        _sources(found),
     ]
-    return "\n\n".join(sections)
 
 
 def _energies(found: dict[str, Any], part: str, names: Sequence[str]) -> str:
@@ -99,28 +105,24 @@ def _counts(counts: dict[str, dict[str, int]]) -> str:
     return render(("kind", "type", *counts), rows, left=2)
 
 
-def _figures(found: dict[str, Any]) -> str:
+def _figures(found: dict[str, Any]) -> list[str]:
+    """All figures, then each rule and source once."""
     technologies = found["energy"].values()
     names = next(iter(technologies))["figures"]
     rows = [[*n.split("."), *(_figure(t["figures"][n]) for t in technologies)] for n in names]
-    return render(("kind", "type", *(t["title"] for t in technologies)), rows, left=2)
+    table = render(("kind", "type", *(t["title"] for t in technologies)), rows, left=2)
+    users: dict[str, dict[str, None]] = {}
+    for technology in technologies:
+        for name, figure in technology["figures"].items():
+            user = name.split(".")[0] if figure["derived"] else technology["title"]
+            users.setdefault(figure["source"], {})[user] = None
+    return [table, "\n".join(f"{', '.join(names)}: {source}" for source, names in users.items())]
 
 
 def _figure(figure: dict[str, Any]) -> str:
     given, least = figure["picojoules"], figure["least"]
     reach = "" if least == given else f" ({least:.4g})"
     return f"{given:.4g}{reach} {MARKS[figure['status']]}"
-
-
-def _sources(found: dict[str, Any]) -> str:
-    """Each rule and source once, with the kinds of operation that it is for."""
-    uses: dict[str, dict[str, None]] = {}
-    for technology in found["energy"].values():
-        for name, figure in technology["figures"].items():
-            assumed = figure["status"] == "assumed"
-            user = name.split(".")[0] if assumed else technology["title"]
-            uses.setdefault(figure["source"], {})[user] = None
-    return "\n".join(f"{', '.join(users)}: {source}" for source, users in uses.items())
 
 
 def _ratio(energies: dict[str, dict[str, float]], name: str, key: str) -> str:

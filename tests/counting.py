@@ -34,7 +34,7 @@ from typing import Any, SupportsIndex
 from unittest.mock import patch
 
 import oracle
-from cases import Case
+from case import Case
 
 Tally = Counter[tuple[str, str]]
 

@@ -1,0 +1,42 @@
+"""The official metrics of GLUE's tasks, computed by scikit-learn and SciPy."""
+
+import math
+import warnings
+from collections.abc import Sequence
+
+from inhibi.engine.errors import MissingExtra
+
+CORRELATIONS = ("pearson", "spearmanr")
+METRICS = {
+    "cola": ("matthews_correlation",),
+    "mrpc": ("accuracy", "f1"),
+    "qqp": ("accuracy", "f1"),
+    "stsb": CORRELATIONS,
+}
+
+
+def metrics(
+    task: str, predictions: Sequence[float | None], references: Sequence[float]
+) -> dict[str, float]:
+    """The task's metrics by name, from -1 to 1, of label ids or (STS-B) of scores.
+
+    F1 is that of label 1, the official one. A correlation with constant predictions, which has no
+    value, is 0, as scikit-learn has it for Matthews' correlation.
+    """
+    try:
+        from scipy import stats
+        from sklearn import metrics as sklearn
+    except ImportError as error:
+        raise MissingExtra("eval", "scikit-learn") from error
+    found = {
+        "accuracy": lambda: sklearn.accuracy_score(references, predictions),
+        "f1": lambda: sklearn.f1_score(references, predictions, zero_division=0),
+        "matthews_correlation": lambda: sklearn.matthews_corrcoef(references, predictions),
+        "pearson": lambda: stats.pearsonr(references, predictions).statistic,
+        "spearmanr": lambda: stats.spearmanr(references, predictions).statistic,
+    }
+    with warnings.catch_warnings():
+        # Of a constant input, for which SciPy gives nan.
+        warnings.simplefilter("ignore", stats.ConstantInputWarning)
+        values = {name: float(found[name]()) for name in METRICS.get(task, ("accuracy",))}
+    return {name: 0.0 if math.isnan(value) else value for name, value in values.items()}

@@ -1,0 +1,69 @@
+"""Runs a model over a split's examples and scores its answers."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from inhibi.engine.errors import InputError, MissingExtra
+from inhibi.engine.model import Model
+from inhibi.eval.examples import Examples, Text
+from inhibi.eval.labels import label_ids
+from inhibi.eval.metrics import metrics
+from inhibi.kd.data import Task
+
+if TYPE_CHECKING:
+    from inhibi.engine.checkpoint import Checkpoint
+
+
+def score(
+    task: Task, rows: Examples, model: "Model | Checkpoint", max_length: int | None, batch: int
+) -> dict[str, Any]:
+    """Number of examples, seconds, metrics by name, and notes for the reader.
+
+    Seconds are those of tokenization and model, not of loading. `InputError` where the model is
+    not one for this task.
+    """
+    labels = model.metadata.labels if isinstance(model, Model) else model.labels
+    ids, notes = _meaning(task, rows, labels)
+    start = time.perf_counter()
+    answers = [
+        answer
+        for texts in _batches(rows.texts, batch, task.name)
+        for answer in model.classify(texts, max_length, batch)
+    ]
+    seconds = time.perf_counter() - start
+    if cut := sum(answer.truncated for answer in answers):
+        notes.append(f"{cut} of {len(answers)} examples are longer than what was read of them")
+    predictions = [a.score if a.label is None else ids[a.label] for a in answers]
+    return {
+        "examples": len(answers),
+        "seconds": seconds,
+        "metrics": metrics(task.name, predictions, rows.references),
+        "notes": notes,
+    }
+
+
+def _meaning(
+    task: Task, rows: Examples, model_labels: Sequence[str]
+) -> tuple[dict[str, int], list[str]]:
+    """The id of each of the model's labels, none for regression, and notes."""
+    if (rows.labels is None) != (len(model_labels) < 2):
+        kind = "a score (regression)" if rows.labels is None else "labels, not a score"
+        raise InputError(f"{task.name} wants {kind}: choose a model that was trained for it")
+    if rows.labels is None:
+        return {}, list(rows.notes)
+    ids, note = label_ids(model_labels, rows.labels)
+    return ids, [*rows.notes, note] if note else list(rows.notes)
+
+
+def _batches(texts: Sequence[Text], batch: int, name: str) -> Iterator[Sequence[Text]]:
+    """The texts in batches, with a progress bar on standard error."""
+    try:
+        from tqdm import tqdm
+    except ImportError as error:
+        raise MissingExtra("eval", "tqdm") from error
+    with tqdm(total=len(texts), desc=name, unit="example", file=sys.stderr) as bar:
+        for start in range(0, len(texts), batch):
+            yield texts[start : start + batch]
+            bar.update(len(texts[start : start + batch]))
