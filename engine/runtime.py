@@ -31,7 +31,10 @@ class Runtime:
         """logits int32 [B, labels] of packed sentences."""
         n = len(feeds["input_ids"])
         if n > LONG:
-            warnings.warn(f"{n} tokens at once are slow and need much memory here", stacklevel=3)
+            warnings.warn(
+                f"{n} tokens at once take seconds and gigabytes without native operators",
+                stacklevel=3,
+            )
         return self._session.run(["logits"], feeds)[0]
 
     def trace(self, feeds: dict[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:

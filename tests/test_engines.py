@@ -160,7 +160,7 @@ def test_a_long_sentence_without_native_operators_is_warned_about(tmp_path: Path
     student = tiny_student(layers=1, hidden=8, heads=1, intermediate=8, max_tokens=300)
     write(build(student), tmp_path / "student.onnx")
     numpy, ort = (open_session(tmp_path / "student.onnx", e, threads=1) for e in ENGINES)
-    with pytest.warns(UserWarning, match="300 tokens at once are slow"):
+    with pytest.warns(UserWarning, match="300 tokens at once take seconds and gigabytes"):
         logits = ort.logits(sentences(300))
     assert np.array_equal(logits, numpy.logits(sentences(300)))
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import inhibi.engine
 import numpy as np
 import onnx
 import pytest
@@ -13,6 +14,7 @@ from inhibi.export.graph import build, metadata, write
 from onnx import TensorProto, helper, numpy_helper
 from tiny import VOCABULARY, tiny_student
 
+PACKAGED = Path(inhibi.engine.__file__).parent / "models"
 LAYER = (
     "qkv.product qkv attention attention_output.product attention_output "
     "intermediate.product intermediate output.product output"
@@ -199,6 +201,20 @@ def test_the_check_refuses(
     spoil(model)
     with pytest.raises(InputError, match=message):
         check(model)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGED.glob("*.onnx")), ids=lambda path: path.name)
+def test_a_packaged_student_passes_the_check_and_holds_its_bounds(path: Path) -> None:
+    packaged = onnx.load(path)
+    check(packaged)
+    bounds = Metadata.parse({p.key: p.value for p in packaged.metadata_props}).accumulator_bounds
+    held = {t.name: numpy_helper.to_array(t).astype(int) for t in packaged.graph.initializer}
+    products = [n.name for n in packaged.graph.node if n.op_type == "MatMulInteger"]
+    assert products
+    for product in products:
+        name = product.removesuffix(".product").replace("classifier", "logits")
+        most = 127 * np.abs(held[f"{product}.weight"]).sum(axis=0) + np.abs(held[f"{name}.bias"])
+        assert bounds[name] == most.max() < 2**28
 
 
 def test_a_float_in_every_single_body_is_found() -> None:
