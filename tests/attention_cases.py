@@ -99,8 +99,28 @@ def largest_sums(name: str, n: int, d: int, v: int, output: int = 0, **options: 
     return inhibitor(name, qkv, np.array([0, n]), 1, shift=np.full(d, 23 + output), **options)
 
 
-def every_weight(rng: Rng) -> Case:
-    """Each of the table's entries, and an index beyond: 2 tokens, whose scores differ by 0..260."""
+def length_ties(n: int) -> Case:
+    """Outputs that the rounding of m' = multiplier * L[n] decides: h*m' is just above a half after
+    rounding up, or just below one after rounding down; h is 127*n everywhere."""
+    factor, h = 9011, 127 * n  # L[n] < 2^14, so that some m is rounded to any m'
+    multiplier, shift = [], []
+    for k in range(1, 127):
+        s = (2**24 * factor * h // (2 * k + 1)).bit_length() - 15
+        above = -(-((2 * k + 1) << (s - 1)) // h)  # the smallest m' that gives k + 1
+        up, down = -(-(2 * above - 1) * 2**14 // factor), (above - 1) * 2**15 // factor + 1
+        multiplier.append(up if k % 2 else down)
+        shift.append(s)
+    assert 2**23 <= min(multiplier) <= max(multiplier) < 2**24
+    qkv = np.full((n, 3 * len(shift)), 128)
+    qkv[:, 2 * len(shift) :] = 255
+    length = np.append(np.zeros(n), factor)
+    given = {"multiplier": multiplier, "shift": shift, "length": length}
+    return inhibitor("length-ties", qkv, np.array([0, n]), 1, **given)
+
+
+def every_weight(rng: Rng, multiplier: int) -> Case:
+    """Each of the table's entries, and an index beyond: 2 tokens, whose scores differ by 0..260.
+    The index is the gap for a multiplier of 2, half the gap, rounded, for 1."""
     gap = np.arange(261)
     qkv = np.full((261, 2, 6), 128)
     qkv[..., 0] = 129
@@ -110,9 +130,9 @@ def every_weight(rng: Rng) -> Case:
     qkv[:, 1, 4], qkv[:, 0, 5] = 255, 0
     table = rng.integers(0, 2**16, 256).astype(np.uint16)
     table[0] = 65535
-    inputs = ([2], [1], [1], [2**23] * 2, [30, 31])
+    inputs = ([multiplier], [1], [1], [2**23] * 2, [30, 31])
     tensors = (qkv.reshape(-1, 6).astype(np.uint8), 2 * np.arange(262), *map(int32, inputs), table)
-    return Case("DotProductAttention", "every-weight", tensors, {"heads": 1, **FULL})
+    return Case("DotProductAttention", f"every-weight-{multiplier}", tensors, {"heads": 1, **FULL})
 
 
 def largest_gap(rng: Rng) -> Case:

@@ -12,16 +12,19 @@ from attention_cases import (
     every_weight,
     largest_gap,
     largest_sums,
+    length_ties,
 )
 from case import FULL, Case
 from row_cases import (
     add_norm,
     add_norm_extremes,
     embed,
+    embed_laid_bare,
     lookup,
     lookup_complete,
     requantize,
     requantize_extremes,
+    requantize_near_ties,
     requantize_ties,
 )
 
@@ -34,6 +37,7 @@ def _requantizations(rng: Rng) -> list[Case]:
     return [
         requantize_ties(),
         requantize_extremes(),
+        requantize_near_ties(rng),
         *(requantize(rng, 3, width, **FULL) for width in WIDTHS),
         *(requantize(rng, 2, 19, lo=lo, hi=hi) for lo, hi in limits),
         lookup_complete(rng),
@@ -51,6 +55,7 @@ def _norms(rng: Rng) -> list[Case]:
         embed(rng, 3, 1024, (516, 0, 0), -127),
         embed(rng, 3, 48, (1, 1, 1), -7),
         embed(rng, 2, 48, (0, 0, 0), -127),
+        *(embed_laid_bare(rng, width, t) for width in (3, 64, 1024) for t in (1, 9, 77, 516)),
     ]
 
 
@@ -66,6 +71,7 @@ def _inhibitors(rng: Rng) -> list[Case]:
         attention(rng, (129,), 1, 16, **both),
         every_difference("every-difference-below-128", 1),
         every_difference("every-difference-above-127", 1 - 2 * 128),
+        length_ties(20),
         every_clip("every-clip"),
         every_clip("every-clip-unsigned", signed=0),
         *_largest_sums(),
@@ -78,6 +84,8 @@ def _largest_sums() -> list[Case]:
     through = {"score_multiplier": np.array([0]), "score_offset": np.array([0])}
     return [
         largest_sums("all-blocked", 40, 128, 255),
+        *(largest_sums(f"all-blocked-{v}", 600, 2, v, output=3) for v in (0, 255)),
+        largest_sums("distances", 5, 128, 255, output=3, score_multiplier=[1], score_shift=[8]),
         *(largest_sums(f"all-through-{v}", 600, 2, v, output=10, **through) for v in (0, 255)),
         *(
             largest_sums(
@@ -108,7 +116,7 @@ def _dot_products(rng: Rng) -> list[Case]:
         *(dot((6,), 2, d) for d in (*WIDTHS, 127, 128)),
         dot((33, 31), 12, 32, near=True),
         dot((300,), 1, 4, near=True),
-        every_weight(rng),
+        *(every_weight(rng, multiplier) for multiplier in (2, 1)),
         largest_gap(rng),
     ]
 

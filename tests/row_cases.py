@@ -1,5 +1,7 @@
 """Inputs of requantizations and layer norms: random ones within SPEC's ranges, and their edges."""
 
+import math
+
 import numpy as np
 from case import FULL, Array, Case, int32
 
@@ -44,6 +46,18 @@ def requantize_ties() -> Case:
     multiplier = np.repeat([2**23, -(2**23)], 6)
     inputs = (acc, np.arange(12) - 6, multiplier, shift)
     return Case("Requantize", "ties", tuple(map(int32, inputs)), FULL)
+
+
+def requantize_near_ties(rng: Rng) -> Case:
+    """Large accumulators on both sides of every half: less than 53 bits round some of them away."""
+    value = np.tile(np.arange(-128, 128), 4)
+    shift = rng.integers(42, 45, len(value))
+    multiplier = np.repeat([-1, 1], len(value) // 2) * rng.integers(2**23, 2**24, len(value))
+    below = ((2 * value + 1) << (shift - 1)) // multiplier  # exact: the half lies above it
+    acc = below + np.arange(2).reshape(-1, 1)
+    kept = np.abs(acc).max(axis=0) < 2**28
+    inputs = (acc, np.zeros(len(value)), multiplier, shift)
+    return Case("Requantize", "near-ties", tuple(int32(x)[..., kept] for x in inputs), FULL)
 
 
 def lookup(rng: Rng, rows: int, width: int) -> Case:
@@ -100,15 +114,29 @@ def add_norm_extremes(rng: Rng, width: int) -> Case:
 
 
 def embed(rng: Rng, tokens: int, width: int, multipliers: tuple[int, int, int], lo: int) -> Case:
+    """The multipliers are the first channel's, and other channels' largest."""
     ids = [rng.integers(0, rows, tokens) for rows in (50, 20, 2)]
     tables = [rng.integers(-127, 128, (rows, width)).astype(np.int8) for rows in (50, 20, 2)]
-    # Another multiplier for every channel, at most the given one.
-    per_channel = rng.integers(
-        np.array(multipliers)[:, None] // 2,
-        np.array(multipliers)[:, None],
-        (3, width),
-        endpoint=True,
-    )
-    inputs = (*ids, *tables, int32(per_channel), *norm(rng, width, 20, 38))
+    most = np.array(multipliers).reshape(3, 1)
+    t = rng.integers(most // 2, most, (3, width), endpoint=True)
+    t[:, :1] = most
+    inputs = (*ids, *tables, int32(t), *norm(rng, width, 20, 38))
     name = f"{tokens}x{width}-{'-'.join(map(str, multipliers))}"
     return Case("EmbedLayerNorm", name, inputs, {"lo": lo, "hi": 127})
+
+
+def embed_laid_bare(rng: Rng, width: int, t: int) -> Case:
+    """One token, whose norm_bias takes n*w away but for its last bits, which come out undivided."""
+    word = rng.integers(-127, 128, (1, width))
+    x = [t * e for e in word[0].tolist()]
+    u = [width * e - sum(x) for e in x]
+    d = math.isqrt(sum(e * e for e in u) // width + 1)
+    r = (2**44 + d // 2) // d
+    n = np.array([(e * r + 2**23) >> 24 for e in u])
+    weight = rng.integers(-(2**24) + 1, 2**24, width)
+    weight[::2] = 1
+    none = np.zeros((1, width), np.int8)
+    tables = (word.astype(np.int8), none, none, int32(np.full((3, width), [[t], [0], [0]])))
+    norm = (int32(weight), rng.integers(-200, 200, width) - n * weight, int32(np.ones(width)))
+    inputs = (*(np.zeros(1, np.int64),) * 3, *tables, *norm)
+    return Case("EmbedLayerNorm", f"laid-bare-{width}-{t}", inputs, FULL)
