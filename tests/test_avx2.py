@@ -100,8 +100,12 @@ def worst_student(pairs: tuple[str, ...], attention: str = "inhibitor") -> Integ
         )
         for layer in student.layers
     ]
-    ends = {"pooler": worst(student.pooler), "classifier": worst(student.classifier)}
-    return replace(student, layers=tuple(layers), **ends)
+    return replace(
+        student,
+        layers=tuple(layers),
+        pooler=worst(student.pooler),
+        classifier=worst(student.classifier),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The proofs of export/bounds.py: reached by the worst input, and never passed."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from inhibi.export.integers import InhibitorAttention, IntegerStudent, Linear
 from tiny import tiny_student
 
 
-def with_layer(student: IntegerStudent, **parts: object) -> IntegerStudent:
+def with_layer(student: IntegerStudent, **parts: Any) -> IntegerStudent:
     return replace(student, layers=(replace(student.layers[0], **parts), *student.layers[1:]))
 
 

@@ -11,6 +11,7 @@ from inhibi.engine.errors import InputError
 from inhibi.engine.metadata import Metadata
 from inhibi.export.check import check
 from inhibi.export.graph import build, metadata, write
+from inhibi.export.integers import InhibitorAttention
 from onnx import TensorProto, helper, numpy_helper
 from tiny import VOCABULARY, tiny_student
 
@@ -37,15 +38,16 @@ def test_nodes_have_the_names_of_the_specification_and_so_have_their_outputs() -
 def test_initializers_are_named_after_their_node_and_hold_the_student() -> None:
     student = tiny_student(layers=1)
     held = {t.name: numpy_helper.to_array(t) for t in build(student).graph.initializer}
-    output = student.layers[0].output
-    expected = {
-        "zero_point": np.uint8(128),
+    output, attention = student.layers[0].output, student.layers[0].attention
+    assert isinstance(attention, InhibitorAttention)
+    expected: dict[str, np.ndarray] = {
+        "zero_point": np.array(128, np.uint8),
         "embeddings.word": student.embeddings.word,
         "layer.0.output.product.weight": output.weight,
         "layer.0.output.bias": output.bias,
         "layer.0.output.weight": output.norm.weight,
         "layer.0.output.norm_bias": output.norm.norm_bias,
-        "layer.0.attention.length": student.layers[0].attention.length,
+        "layer.0.attention.length": attention.length,
         "logits.bias": student.classifier.bias,
     }
     for name, value in expected.items():
