@@ -4,13 +4,12 @@ qemu-user runs this same Python as on a Haswell (AVX2 alone); `.ci/install-emula
 Everything runs in one emulated process, with worst-case weights and activations.
 """
 
+import os
 import platform
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import onnx
@@ -19,22 +18,11 @@ from inhibi.engine.ops import matmul_integer
 from inhibi.engine.session import open_session, pack
 from inhibi.export import graph
 from inhibi.export.graph import build, write
-from inhibi.export.integers import IntegerStudent, Linear, NormLinear
 from onnx import TensorProto, helper, numpy_helper
-from tiny import sentences, tiny_student
-
-AnyLinear = TypeVar("AnyLinear", bound=Linear)
+from tiny import sentences
+from worst import BROKEN, KEPT, PAIRS, worst_activations, worst_student, worst_weight
 
 QEMU = "qemu-x86_64"
-PAIRS = {
-    "64 + 64": (64, 64),
-    "127 + 1": (127, 1),
-    "1 + 127": (1, 127),
-    "65 + 64": (65, 64),  # one more than the rule allows
-    "127 + 127": (127, 127),
-}
-KEPT = ("64 + 64", "127 + 1", "1 + 127")
-BROKEN = ("65 + 64", "127 + 127")
 SHAPES = ((1, 64, 16), (9, 63, 33), (6, 96, 32))  # N, K, M: a vector, odd sizes, whole blocks
 SENTENCES = sentences(1, 5, 17)
 
@@ -42,21 +30,6 @@ pytestmark = [
     pytest.mark.skipif(platform.machine() != "x86_64", reason="emulates x86-64 on x86-64 only"),
     pytest.mark.skipif(shutil.which(QEMU) is None, reason=f"no {QEMU}: run .ci/install-emulators"),
 ]
-
-
-def worst_weight(pair: tuple[int, int], inputs: int, outputs: int) -> np.ndarray:
-    """int8 [K, M]: the pair down every column, all of one sign."""
-    column = np.resize(np.array(pair, np.int8), inputs)
-    sign = np.where(np.arange(outputs) % 2, -1, 1)
-    return (column[:, None] * sign).astype(np.int8)
-
-
-def worst_activations(rows: int, inputs: int) -> np.ndarray:
-    """uint8 [N, K]: all 255, all 1, then a random mix of both."""
-    mixed = np.random.default_rng(0).choice([1, 255], (rows, inputs))
-    mixed[0] = 255
-    mixed[1:2] = 1
-    return mixed.astype(np.uint8)
 
 
 def product(weight: np.ndarray) -> onnx.ModelProto:
@@ -73,39 +46,6 @@ def product(weight: np.ndarray) -> onnx.ModelProto:
         ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-
-
-def worst_student(pairs: tuple[str, ...], attention: str = "inhibitor") -> IntegerStudent:
-    """A tiny student of these weight pairs, each of random sign, whose norms mostly saturate."""
-    student = tiny_student(attention=attention)
-    random = np.random.default_rng(0)
-
-    def worst(linear: AnyLinear) -> AnyLinear:
-        rows, columns = linear.weight.shape
-        kinds = random.choice([PAIRS[name] for name in pairs], (rows // 2, columns))
-        sign = random.choice([-1, 1], (rows // 2, 1, columns))
-        weight = (kinds.transpose(0, 2, 1) * sign).reshape(rows, columns)
-        return replace(linear, weight=weight.astype(np.int8))
-
-    def loud(linear: NormLinear) -> NormLinear:
-        return replace(linear, norm=replace(linear.norm, norm_shift=linear.norm.norm_shift - 3))
-
-    layers = [
-        replace(
-            layer,
-            qkv=worst(layer.qkv),
-            attention_output=loud(worst(layer.attention_output)),
-            intermediate=worst(layer.intermediate),
-            output=loud(worst(layer.output)),
-        )
-        for layer in student.layers
-    ]
-    return replace(
-        student,
-        layers=tuple(layers),
-        pooler=worst(student.pooler),
-        classifier=worst(student.classifier),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +66,8 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save(build(worst_student(BROKEN)), folder / "engine" / "broken.onnx")
     worker = Path(__file__).with_name("run_models.py")
     command = [QEMU, "-cpu", "Haswell", sys.executable, str(worker), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=alone)
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -15,6 +15,7 @@ from inhibi.engine.errors import InputError
 from inhibi.engine.session import Session, open_session, pack
 from inhibi.export.graph import build, write
 from tiny import VOCABULARY, Ids, sentences, tiny_student
+from worst import KEPT, worst_student
 
 ENGINES = ("numpy", "ort")
 STUDENTS: dict[str, dict[str, Any]] = {
@@ -61,6 +62,17 @@ def test_engines_agree_on_every_tensor_of_every_kind_of_student(
     ):
         assert (name, ours.dtype) == (other, theirs.dtype)
         assert np.array_equal(ours, theirs), name
+
+
+@pytest.mark.parametrize("attention", ["inhibitor", "dot_product"])
+def test_engines_agree_where_weights_and_activations_are_extreme(
+    attention: str, tmp_path: Path
+) -> None:
+    write(build(worst_student(KEPT, attention)), tmp_path / "student.onnx")
+    numpy, ort = (open_session(tmp_path / "student.onnx", e, threads=1) for e in ENGINES)
+    batch = sentences(1, 2, 17, 40)
+    assert np.isin(dict(numpy.trace(batch[3]))["layer.0.output"], [1, 255]).mean() > 0.5
+    assert np.array_equal(ort.logits(batch), numpy.logits(batch))
 
 
 @given(lengths=st.lists(st.integers(1, 12), min_size=1, max_size=5), seed=st.integers(0, 999))
