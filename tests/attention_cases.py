@@ -131,7 +131,8 @@ def every_weight(rng: Rng, multiplier: int) -> Case:
     table = rng.integers(0, 2**16, 256).astype(np.uint16)
     table[0] = 65535
     inputs = ([multiplier], [1], [1], [2**23] * 2, [30, 31])
-    tensors = (qkv.reshape(-1, 6).astype(np.uint8), 2 * np.arange(262), *map(int32, inputs), table)
+    qkv = qkv.reshape(-1, 6).astype(np.uint8)
+    tensors: tuple[Array, ...] = (qkv, 2 * np.arange(262), *map(int32, inputs), table)
     return Case("DotProductAttention", f"every-weight-{multiplier}", tensors, {"heads": 1, **FULL})
 
 

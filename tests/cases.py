@@ -4,6 +4,8 @@ Sizes straddle the vector widths 8, 16, 32 and 64; ranges are SPEC's to the edge
 complete: every pair of bytes under |q - k|, every value under every clip, every table entry.
 """
 
+from typing import Any
+
 import numpy as np
 from attention_cases import (
     attention,
@@ -60,8 +62,8 @@ def _norms(rng: Rng) -> list[Case]:
 
 
 def _inhibitors(rng: Rng) -> list[Case]:
-    flags = [{"centred": c, "signed": s} for c in (0, 1) for s in (0, 1)]
-    both = {"centred": 1, "signed": 1}
+    flags: list[dict[str, Any]] = [{"centred": c, "signed": s} for c in (0, 1) for s in (0, 1)]
+    both: dict[str, Any] = {"centred": 1, "signed": 1}
     return [
         *(attention(rng, (5, 1, 9), 3, 8, near=near, **f) for f in flags for near in (True, False)),
         *(attention(rng, (n,), 1, 8, **both) for n in WIDTHS),

@@ -120,7 +120,7 @@ def embed(rng: Rng, tokens: int, width: int, multipliers: tuple[int, int, int], 
     most = np.array(multipliers).reshape(3, 1)
     t = rng.integers(most // 2, most, (3, width), endpoint=True)
     t[:, :1] = most
-    inputs = (*ids, *tables, int32(t), *norm(rng, width, 20, 38))
+    inputs: tuple[Array, ...] = (*ids, *tables, int32(t), *norm(rng, width, 20, 38))
     name = f"{tokens}x{width}-{'-'.join(map(str, multipliers))}"
     return Case("EmbedLayerNorm", name, inputs, {"lo": lo, "hi": 127})
 
@@ -138,5 +138,6 @@ def embed_laid_bare(rng: Rng, width: int, t: int) -> Case:
     none = np.zeros((1, width), np.int8)
     tables = (word.astype(np.int8), none, none, int32(np.full((3, width), [[t], [0], [0]])))
     norm = (int32(weight), rng.integers(-200, 200, width) - n * weight, int32(np.ones(width)))
-    inputs = (*(np.zeros(1, np.int64),) * 3, *tables, *norm)
+    ids = [np.zeros(1, np.int64)] * 3
+    inputs: tuple[Array, ...] = (*ids, *tables, *norm)
     return Case("EmbedLayerNorm", f"laid-bare-{width}-{t}", inputs, FULL)

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 from case import FUNCTIONS, Array, Case, expected, one_by_one
 from cases import CASES
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from inhibi.export.bodies import functions
 from inhibi.export.body_builder import DOMAIN, INT32, INT64, OPSET, UINT8, Body
@@ -94,6 +94,7 @@ def shift_model() -> bytes:
     return model_of(body.function(y), ((INT64, 1), (INT64, 1)), (INT64, 1)).SerializeToString()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1 - 2**62, 2**62 - 1), st.integers(0, 62)), min_size=1))
 def test_shift_floors(pairs: list[tuple[int, int]]) -> None:
     x, s = np.array(pairs).T

@@ -51,6 +51,7 @@ def test_cases_have_every_operator_and_different_names() -> None:
     assert len({str(case) for case in CASES}) == len(CASES)
 
 
+@settings(deadline=None)
 @given(RANDOM, SIZES, SIZES, st.integers(-127, 127), st.integers(-127, 127))
 def test_rows(rng: np.random.Generator, rows: int, width: int, a: int, b: int) -> None:
     lo, hi = sorted((a, b))
@@ -85,7 +86,7 @@ def test_attention(
 
 @pytest.mark.parametrize("operator", ["InhibitorAttention", "DotProductAttention"])
 def test_a_sentence_does_not_see_its_neighbours(operator: str) -> None:
-    flags = {"centred": 1, "signed": 1} if operator == "InhibitorAttention" else {}
+    flags: dict[str, Any] = {"centred": 1, "signed": 1} if operator == "InhibitorAttention" else {}
     case = attention(np.random.default_rng(0), (4, 1, 30, 7), 2, 16, operator, **flags)
     alone = np.concatenate([computed(sentence) for sentence in one_by_one(case)])
     np.testing.assert_array_equal(computed(case), alone)
@@ -107,6 +108,7 @@ def test_isqrt_around_every_kind_of_square() -> None:
     np.testing.assert_array_equal(ops.isqrt(squares), np.vectorize(math.isqrt)(squares))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2**52 - 1))
 def test_isqrt(v: int) -> None:
     assert ops.isqrt(np.array([v])).tolist() == [math.isqrt(v)]
