@@ -131,8 +131,8 @@ def every_weight(rng: Rng, multiplier: int) -> Case:
     table = rng.integers(0, 2**16, 256).astype(np.uint16)
     table[0] = 65535
     inputs = ([multiplier], [1], [1], [2**23] * 2, [30, 31])
-    qkv = qkv.reshape(-1, 6).astype(np.uint8)
-    tensors: tuple[Array, ...] = (qkv, 2 * np.arange(262), *map(int32, inputs), table)
+    tokens = qkv.reshape(-1, 6).astype(np.uint8)
+    tensors: tuple[Array, ...] = (tokens, 2 * np.arange(262), *map(int32, inputs), table)
     return Case("DotProductAttention", f"every-weight-{multiplier}", tensors, {"heads": 1, **FULL})
 
 

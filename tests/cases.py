@@ -86,9 +86,9 @@ def _largest_sums() -> list[Case]:
     through = {"score_multiplier": np.array([0]), "score_offset": np.array([0])}
     return [
         largest_sums("all-blocked", 40, 128, 255),
-        *(largest_sums(f"all-blocked-{v}", 600, 2, v, output=3) for v in (0, 255)),
+        *(largest_sums(f"all-blocked-{v}", 300, 2, v, output=3) for v in (0, 255)),
         largest_sums("distances", 5, 128, 255, output=3, score_multiplier=[1], score_shift=[8]),
-        *(largest_sums(f"all-through-{v}", 600, 2, v, output=10, **through) for v in (0, 255)),
+        *(largest_sums(f"all-through-{v}", 300, 2, v, output=9, **through) for v in (0, 255)),
         *(
             largest_sums(
                 f"score-{name}-{d}",
