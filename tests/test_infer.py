@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from inhibi.engine import Model, load
+from inhibi.engine import Model, load, runtime
 from inhibi.engine.infer import main
 from inhibi.engine.tracing import first_difference
 from inhibi.export.graph import build, write
@@ -136,6 +136,15 @@ def test_a_long_text_is_answered_with_a_note(infer: Infer, tiny_model: Path) -> 
     short = infer("--max-length", "4", "good bad film warm")
     assert short.err == ["note: text 1 is too long: only its first 4 tokens were read"]
     assert short.out[0].split("\t")[:2] == infer("good bad").out[0].split("\t")[:2]
+
+
+@pytest.mark.filterwarnings("default")
+def test_an_engine_s_warning_is_a_note(infer: Infer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "LONG", 3)
+    ran = infer("good film", "bad film")
+    assert (ran.status, len(ran.out)) == (0, 2)
+    [note] = ran.err
+    assert note.startswith("note: 4 tokens at once")
 
 
 def test_pairs_are_two_fields(infer: Infer, models: Path) -> None:

@@ -35,7 +35,7 @@ def test_engines_give_equal_logits_in_any_order_and_batch(tiny_model: Path) -> N
 
 def test_a_prediction_says_what_the_logits_say(tiny_model: Path) -> None:
     model = load(tiny_model)
-    texts = ["good film", "the plot is very dull", "a " * 60]
+    texts = ["good film", "a " * 60]
     predictions = model.classify(texts)
     scale = model.metadata.output_scale
     for text, row, made in zip(texts, model.logits(texts), predictions, strict=True):
@@ -43,8 +43,8 @@ def test_a_prediction_says_what_the_logits_say(tiny_model: Path) -> None:
         assert (made.text, made.logits, made.score) == (text, row.tolist(), None)
         assert made.label == model.metadata.labels[np.argmax(row)]
         assert made.probability == pytest.approx(weights.max() / weights.sum())
-    assert [made.tokens for made in predictions] == [4, 7, 40]
-    assert [made.truncated for made in predictions] == [False, False, True]
+    assert [made.tokens for made in predictions] == [4, 40]
+    assert [made.truncated for made in predictions] == [False, True]
 
 
 def test_a_shorter_length_is_as_good_as_a_shorter_text(tiny_model: Path) -> None:
@@ -89,9 +89,12 @@ def test_a_regression_has_a_score() -> None:
     }
 
 
-def test_the_label_is_the_integers_argmax_and_large_logits_do_not_overflow() -> None:
-    made = predict("", Encoded([1], [0], 1), [2**31 - 1, -(2**31)], ("a", "b"), 1.0)
-    assert (made.label, made.probability) == ("a", 1.0)
+@pytest.mark.parametrize("best", [0, 1, 2])
+def test_the_label_is_the_integers_argmax_without_overflow(best: int) -> None:
+    logits = [-(2**31)] * 3
+    logits[best] = 2**31 - 1
+    made = predict("", Encoded([1], [0], 1), logits, "abc", 1.0)
+    assert (made.label, made.probability) == ("abc"[best], 1.0)
     assert "score" not in made.as_dict()
 
 
