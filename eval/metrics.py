@@ -6,6 +6,12 @@ from collections.abc import Sequence
 
 from inhibi.engine.errors import MissingExtra
 
+try:
+    from scipy import stats
+    from sklearn import metrics as sklearn
+except ImportError as error:
+    raise MissingExtra("eval", "scikit-learn") from error
+
 CORRELATIONS = ("pearson", "spearmanr")
 METRICS = {
     "cola": ("matthews_correlation",),
@@ -23,11 +29,6 @@ def metrics(
     F1 is that of label 1, the official one. A correlation with constant predictions, which has no
     value, is 0, as scikit-learn has it for Matthews' correlation.
     """
-    try:
-        from scipy import stats
-        from sklearn import metrics as sklearn
-    except ImportError as error:
-        raise MissingExtra("eval", "scikit-learn") from error
     found = {
         "accuracy": lambda: sklearn.accuracy_score(references, predictions),
         "f1": lambda: sklearn.f1_score(references, predictions, zero_division=0),

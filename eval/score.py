@@ -2,12 +2,12 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inhibi.engine.errors import InputError, MissingExtra
-from inhibi.engine.model import Model
-from inhibi.eval.examples import Examples, Text
+from inhibi.engine.model import Model, Prediction
+from inhibi.eval.examples import Examples
 from inhibi.eval.labels import label_ids
 from inhibi.eval.metrics import metrics
 from inhibi.kd.data import Task
@@ -26,12 +26,13 @@ def score(
     """
     labels = model.metadata.labels if isinstance(model, Model) else model.labels
     ids, notes = _meaning(task, rows, labels)
+    answers: list[Prediction] = []
     start = time.perf_counter()
-    answers = [
-        answer
-        for texts in _batches(rows.texts, batch, task.name)
-        for answer in model.classify(texts, max_length, batch)
-    ]
+    with _progress_bar(len(rows.texts), task.name) as bar:
+        for first in range(0, len(rows.texts), batch):
+            texts = rows.texts[first : first + batch]
+            answers += model.classify(texts, max_length, batch)
+            bar.update(len(texts))
     seconds = time.perf_counter() - start
     if cut := sum(answer.truncated for answer in answers):
         notes.append(f"{cut} of {len(answers)} examples are longer than what was read of them")
@@ -57,13 +58,10 @@ def _meaning(
     return ids, [*rows.notes, note] if note else list(rows.notes)
 
 
-def _batches(texts: Sequence[Text], batch: int, name: str) -> Iterator[Sequence[Text]]:
-    """The texts in batches, with a progress bar on standard error."""
+def _progress_bar(total: int, name: str):  # type: ignore[no-untyped-def]  # tqdm has no types
+    """A progress bar on standard error."""
     try:
         from tqdm import tqdm
     except ImportError as error:
         raise MissingExtra("eval", "tqdm") from error
-    with tqdm(total=len(texts), desc=name, unit="example", file=sys.stderr) as bar:
-        for start in range(0, len(texts), batch):
-            yield texts[start : start + batch]
-            bar.update(len(texts[start : start + batch]))
+    return tqdm(total=total, desc=name, unit="example", file=sys.stderr)

@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,3 +14,16 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tiny") / "tiny.onnx"
     write(build(tiny_student()), path)
     return path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--data-dir", default=os.environ.get("INHIBI_DATA"), help="folder of GLUE")
+
+
+@pytest.fixture
+def data_dir(request: pytest.FixtureRequest) -> str:
+    """The folder of real data, for tests marked `data`."""
+    folder = request.config.getoption("--data-dir")
+    if not folder:
+        pytest.skip("no --data-dir and no INHIBI_DATA")
+    return str(folder)
