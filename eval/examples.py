@@ -37,7 +37,7 @@ def examples(task: Task, split: str, data_dir: str | None, limit: int | None) ->
     if not len(rows):
         raise InputError(f"{task.name} {split} has no examples")
     first, *second = (list(rows[column]) for column in task.columns)
-    texts: list[Text] = list(zip(first, *second, strict=True)) if second else first  # type: ignore[arg-type]
+    texts: list[Text] = list(zip(first, *second, strict=True)) if second else first
     # The data's own names where it carries them; plain integers have the task's order.
     names = getattr(rows.features["label"], "names", None) or task.labels
     return Examples(texts, list(rows["label"]), None if names is None else tuple(names), notes)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import counting
 import numpy as np
@@ -23,7 +24,9 @@ RNG = np.random.default_rng(7)
 ROWS = ((1, 8), (3, 24), (5, 33))  # rows, channels: 8 is a power of 2
 LENGTHS = ((2,), (3, 5), (8, 2, 9))
 SHAPES = ((1, 8), (3, 16), (2, 24))  # heads, head width
-FLAGS = [{"centred": centred, "signed": signed} for centred in (0, 1) for signed in (0, 1)]
+FLAGS: list[dict[str, Any]] = [
+    {"centred": centred, "signed": signed} for centred in (0, 1) for signed in (0, 1)
+]
 
 CASES = [
     *(requantize(RNG, *shape, **FULL) for shape in ROWS),
