@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from inhibi.export.graph import build, write
 from tiny import tiny_student
+
+from inhibi.export.graph import build, write
 
 
 @pytest.fixture(scope="session")

@@ -11,14 +11,15 @@ import oracle
 import pytest
 from attention_cases import attention
 from case import FULL, Case, from_oracle
+from onnx.numpy_helper import to_array
+from row_cases import add_norm, embed, lookup, requantize
+from tiny import tiny_student
+
 from inhibi.engine.session import open_session
 from inhibi.engine.text import Encoded
 from inhibi.eval import counts, formulas
 from inhibi.eval.graph import DOT_PRODUCT, MOVING, read
 from inhibi.export.graph import build, write
-from onnx.numpy_helper import to_array
-from row_cases import add_norm, embed, lookup, requantize
-from tiny import tiny_student
 
 RNG = np.random.default_rng(7)
 ROWS = ((1, 8), (3, 24), (5, 33))  # rows, channels: 8 is a power of 2

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny import tiny_student
+
 from inhibi.engine.errors import InputError
 from inhibi.eval import counts, energy
 from inhibi.eval.comparison import (
@@ -18,7 +20,6 @@ from inhibi.eval.comparison import (
 from inhibi.eval.energy_report import main
 from inhibi.eval.graph import ATTENTIONS, read
 from inhibi.export.graph import build, write
-from tiny import tiny_student
 
 Report = Callable[..., str]
 

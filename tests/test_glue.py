@@ -12,6 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyarrow import parquet
+from tiny import tiny_student
+
 from inhibi.engine import load
 from inhibi.engine.errors import InputError
 from inhibi.eval.examples import examples
@@ -20,8 +23,6 @@ from inhibi.eval.labels import label_ids
 from inhibi.eval.metrics import metrics
 from inhibi.export.graph import build, write
 from inhibi.kd.data import TASKS, Task, find_task
-from pyarrow import parquet
-from tiny import tiny_student
 
 TEXTS = (Path(__file__).parent / "sentences.txt").read_text("utf-8").splitlines()[:40]
 OFFICIAL = {
