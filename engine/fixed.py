@@ -83,8 +83,8 @@ def norm_parameters(gain: ArrayLike, bias: ArrayLike, scale: float) -> tuple[Int
 def length_table(max_tokens: int, n0: float | None) -> Int32:
     """The length factor [max_tokens + 1], 2^15 = 1: n0/n, or 1 everywhere for a plain sum.
 
-    ValueError where n0 is not in (0, 128]: the multiplier after it has to fit 32 bits, and any other
-    constant belongs to beta.
+    ValueError where n0 is not in (0, 128]: the multiplier after it has to fit 32 bits, and any
+    other constant belongs to beta.
     """
     if n0 is None:
         table = np.full(max_tokens + 1, float(LENGTH_ONE))

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import onnx
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
+
 from inhibi.engine import ops
 from inhibi.engine.errors import InputError
 from inhibi.engine.metadata import Metadata
-from onnx.reference import ReferenceEvaluator
-from onnx.reference.op_run import OpRun
 
 DOMAIN = "ai.inhibi"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+
 from inhibi.engine.errors import InputError
 from inhibi.engine.metadata import Metadata
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+
 from inhibi.engine.errors import InputError
 from inhibi.engine.metadata import Metadata
 

@@ -6,8 +6,9 @@ comparing sentence numbers [N, N], so any number of them works, at the price of 
 
 from collections.abc import Iterable
 
-from inhibi.export.body_builder import INT32, INT64, UINT8, UINT16, Body, Value
 from onnx import FunctionProto
+
+from inhibi.export.body_builder import INT8, INT32, INT64, UINT8, UINT16, Body, Value
 
 ISQRT_LIMIT = 26  # v < 4^26
 
@@ -40,10 +41,14 @@ def add_layer_norm() -> FunctionProto:
 def embed_layer_norm() -> FunctionProto:
     body = Body("EmbedLayerNorm")
     ids = [body.input(f"{name}_ids", INT64) for name in ("input", "position", "token_type")]
-    word, position, token_type = _ints(body, "word", "position", "token_type")
+    tables = [body.input(name, INT8) for name in ("word", "position", "token_type")]
     t = body.input("table_multiplier", INT32).cast(INT64)
-    x = t.take(0) * word.take(ids[0])
-    x = x + t.take(1) * position.take(ids[1]) + t.take(2) * token_type.take(ids[2])
+    # Rows are taken before the cast: a runtime would fold the cast of a whole table.
+    first, second, third = (
+        t.take(i) * table.take(rows).cast(INT64)
+        for i, (table, rows) in enumerate(zip(tables, ids, strict=True))
+    )
+    x = first + second + third
     return body.function(_byte(_norm(body, x)))
 
 

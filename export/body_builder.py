@@ -14,7 +14,8 @@ from onnx import AttributeProto, FunctionProto, NodeProto, TensorProto, helper, 
 DOMAIN = "ai.inhibi"
 OPSET = 17
 BOOL, UINT8, UINT16 = TensorProto.BOOL, TensorProto.UINT8, TensorProto.UINT16
-INT32, INT64, UINT64 = TensorProto.INT32, TensorProto.INT64, TensorProto.UINT64
+INT8, INT32, INT64 = TensorProto.INT8, TensorProto.INT32, TensorProto.INT64
+UINT64 = TensorProto.UINT64
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ is refused. docs/SPEC.md gives the limits. All arithmetic is in Python's or 64-b
 from math import isqrt
 
 import numpy as np
+
 from inhibi.engine.errors import InputError
 from inhibi.export.integers import (
     DotProductAttention,

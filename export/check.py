@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import onnx
-from inhibi.engine.errors import InputError
-from inhibi.export.weight_pairs import LIMIT, pair_excess
 from onnx import TensorProto, numpy_helper
 from onnx.inliner import inline_local_functions
+
+from inhibi.engine.errors import InputError
+from inhibi.export.weight_pairs import LIMIT, pair_excess
 
 INTEGERS = {
     TensorProto.BOOL,

@@ -1,7 +1,6 @@
 """`export-onnx`: write a trained student as one ONNX file of integers."""
 
 import json
-import os
 from pathlib import Path
 
 from inhibi.engine.cli import Parser
@@ -37,8 +36,7 @@ def export(run: Path, output: Path) -> None:
         from inhibi.qat.student import load
     except ImportError as error:
         raise MissingExtra("train", error.name or "torch") from error
-    from inhibi.export.check import check
-    from inhibi.export.graph import build
+    from inhibi.export.graph import build, write
 
     folder = run / "qat"
     if not (folder / "metrics.json").is_file():
@@ -47,10 +45,6 @@ def export(run: Path, output: Path) -> None:
         raise InputError(f"no folder {output.parent} to write {output.name} to")
     described = json.loads((run / "run.json").read_text())
     student = integer_student(load(folder), load_tokenizer(folder), described["task"], described)
-    model = build(student)
-    check(model)
-    draft = output.with_name(output.name + ".draft")
-    draft.write_bytes(model.SerializeToString())
-    os.replace(draft, output)
+    write(build(student), output)
     megabytes = output.stat().st_size / 1e6
     print(f"{output}: {megabytes:.1f} MB, {student.nudged_pairs} weight pairs held to the limit")

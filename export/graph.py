@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import TensorProto, helper, numpy_helper
+
 from inhibi.engine.metadata import Metadata
 from inhibi.export.bodies import functions
 from inhibi.export.bounds import prove
@@ -17,7 +19,6 @@ from inhibi.export.integers import (
     LookupLinear,
     NormLinear,
 )
-from onnx import TensorProto, helper, numpy_helper
 
 DOMAIN = "ai.inhibi"
 OPSET = 17

@@ -56,7 +56,7 @@ def integer_student(
         layers=tuple(layers),
         pooler=_lookup(student.pooler, residual[-1]),
         classifier=classifier,
-        heads=student.layers[0].attention.heads,
+        heads=student.layers[0].attention.inhibitor.heads,
         max_tokens=max_tokens,
         family=config.model_type,
         problem="regression" if len(labels) == 1 else "classification",
@@ -191,7 +191,7 @@ def _layer(layer: QuantLayer, residual: float, max_tokens: int) -> IntegerLayer:
 
 
 def _attention(attention: QuantAttention, channels: int, max_tokens: int) -> InhibitorAttention:
-    inhibitor, heads = attention.inhibitor, attention.heads
+    inhibitor, heads = attention.inhibitor, attention.inhibitor.heads
     gamma, alpha, beta = (
         np.broadcast_to(_array(x), heads)
         for x in (inhibitor.gamma, inhibitor.alpha, inhibitor.beta)

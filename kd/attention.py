@@ -36,8 +36,8 @@ class InhibitorSettings:
     def __post_init__(self) -> None:
         if self.scope not in ("head", "layer"):
             raise ValueError(f"scope is {self.scope!r}: write 'head' or 'layer'")
-        if self.n0 is not None and self.n0 <= 0:
-            raise ValueError(f"n0 is {self.n0}: it must be positive, or absent for a plain sum")
+        if self.n0 is not None and not 0 < self.n0 <= 128:  # the file's length table ends there
+            raise ValueError(f"n0 is {self.n0}: it must lie in (0, 128]; beta takes any factor")
 
 
 class Inhibitor(nn.Module):

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import torch
-from inhibi.kd.data import Task
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
+
+from inhibi.kd.data import Task
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from inhibi.engine.errors import InputError
 from torch import Tensor, nn
+
+from inhibi.engine.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from inhibi.engine.errors import InputError
-from inhibi.kd.student import load
 from torch import nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from inhibi.engine.errors import InputError
+from inhibi.kd.student import load
 
 Text = str | tuple[str, str]
 

@@ -12,6 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
+from transformers import (
+    AutoModelForSequenceClassification,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainingArguments,
+    set_seed,
+)
+
 from inhibi.engine.errors import InputError
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.data import Task, load_split, load_texts
@@ -21,14 +30,6 @@ from inhibi.kd.predict import logits
 from inhibi.kd.recipe import Recipe, Stage
 from inhibi.kd.student import load, make_student
 from inhibi.kd.trainers import AlignTrainer, BatchTrainer, DistillTrainer, TaskTrainer
-from torch import nn
-from transformers import (
-    AutoModelForSequenceClassification,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    TrainingArguments,
-    set_seed,
-)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from inhibi.engine.errors import InputError
-from inhibi.kd.attention import Inhibitor, InhibitorSettings
-from inhibi.kd.families import parts
 from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+
+from inhibi.engine.errors import InputError
+from inhibi.kd.attention import Inhibitor, InhibitorSettings
+from inhibi.kd.families import parts
 
 # The names of dropout in BERT's and DistilBERT's config.json.
 DROPOUT = (

@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from inhibi.kd.examples import NO_LABEL
-from inhibi.kd.families import LayerParts, parts
-from inhibi.kd.recipe import Distillation
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer
+
+from inhibi.kd.examples import NO_LABEL
+from inhibi.kd.families import LayerParts, parts
+from inhibi.kd.recipe import Distillation
 
 
 class BatchTrainer(Trainer):

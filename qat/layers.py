@@ -1,17 +1,21 @@
 """The quantized student's building blocks, each computing what one operator of the file computes.
 
-Values are real numbers on an integer grid: x = integer * scale. Shapes: B batch, T tokens,
-C hidden, H heads, d head width, V rows of a table.
+Between blocks pass Brevitas' quantized tensors: `.value` is integer * `.scale`. Shapes: B batch,
+T tokens, C hidden, H heads, d head width, V rows of a table.
 """
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from brevitas.nn import QuantIdentity, QuantLinear
-from inhibi.kd.attention import Inhibitor, inhibit, length_factor, manhattan, mean_over_keys
-from inhibi.qat.quantizers import ClassifierWeight, Weight, round_half_up
+from brevitas.quant_tensor import IntQuantTensor
 from torch import Tensor, nn
+
+from inhibi.engine import fixed
+from inhibi.kd.attention import Inhibitor, inhibit, length_factor, manhattan, mean_over_keys
+from inhibi.qat.quantizers import Bias, ClassifierWeight, Weight, round_half_up
 
 RESIDUAL_UNIT = 64  # the sum before a layer norm counts 1/64 of the residual's scale
 WIDE = 2**15 - 1
@@ -28,16 +32,11 @@ def quant_linear(*linears: nn.Linear, classifier: bool = False) -> QuantLinear:
         weight.shape[0],
         bias=True,
         weight_quant=ClassifierWeight if classifier else Weight,
+        bias_quant=Bias,
     )
     made.weight.data.copy_(weight)
     made.bias.data.copy_(torch.cat([linear.bias for linear in linears]).detach())
     return made
-
-
-def quantize(quantizer: QuantIdentity, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The quantized x and its scale."""
-    made = quantizer(x)
-    return made.value, made.scale
 
 
 class QuantNorm(nn.Module):
@@ -48,16 +47,13 @@ class QuantNorm(nn.Module):
         self.weight, self.bias = nn.Parameter(norm.weight.data), nn.Parameter(norm.bias.data)
         self.quantizer = quantizer()
 
-    def forward(self, x: Tensor, residual: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        unit = scale / RESIDUAL_UNIT
-        x = round_half_up(x / unit).clamp(-WIDE, WIDE) * unit + residual
-        return self.normalize(x)
+    def forward(self, x: Tensor, residual: IntQuantTensor) -> IntQuantTensor:
+        unit = residual.scale / RESIDUAL_UNIT
+        return self.normalize(round_half_up(x / unit).clamp(-WIDE, WIDE) * unit + residual.value)
 
-    def normalize(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The norm of x [B,T,C] without rounding before it, and its scale."""
-        return quantize(
-            self.quantizer, F.layer_norm(x, x.shape[-1:], self.weight, self.bias, eps=1e-12)
-        )
+    def normalize(self, x: Tensor) -> IntQuantTensor:
+        """The norm of x [B,T,C] without rounding before it."""
+        return self.quantizer(F.layer_norm(x, x.shape[-1:], self.weight, self.bias, eps=1e-12))
 
 
 class QuantEmbeddings(nn.Module):
@@ -74,7 +70,7 @@ class QuantEmbeddings(nn.Module):
         # [tables, C], rounded up so that no entry is clipped: at most TABLE_SUM in all.
         self.register_buffer("multipliers", torch.ceil(scales / unit).clamp(min=1))
 
-    def forward(self, ids: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, ids: list[Tensor]) -> IntQuantTensor:
         """ids: one [B,T] or [T] for each table."""
         rows = [
             self.integers(i, F.embedding(index, table)) * (self.multipliers[i] * self.unit)
@@ -97,39 +93,47 @@ class QuantAttention(nn.Module):
         self.v_quantizer = quantizer()
         self.quantizer = quantizer()
 
-    def forward(self, qkv: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Context [B,T,C] and its scale, from the product [B,T,3C] and valid keys [B,T]."""
+    def forward(self, qkv: Tensor, valid: Tensor) -> IntQuantTensor:
+        """Context [B,T,C] from the product [B,T,3C] and the valid keys [B,T]."""
         channels = qkv.shape[-1] // 3
-        qk, qk_scale = quantize(self.qk_quantizer, qkv[..., : 2 * channels])
-        v, v_scale = quantize(self.v_quantizer, qkv[..., 2 * channels :])
-        q, k = qk.split(channels, -1)
-        context = self._inhibit(*(self._heads(x) for x in (q, k, v)), qk_scale, v_scale, valid)
-        return quantize(self.quantizer, context.transpose(1, 2).flatten(2))
+        qk = self.qk_quantizer(qkv[..., : 2 * channels])
+        v = self.v_quantizer(qkv[..., 2 * channels :])
+        q, k = (self._heads(x) for x in (qk.value / qk.scale).split(channels, -1))
+        z = self._z(manhattan(q, k), valid, qk.scale, v.scale, q.shape[-1])
+        context = inhibit(self._heads(v.value / v.scale), z, self.inhibitor.settings.signed)
+        factor = length_factor(self.inhibitor.settings.n0, context, valid)
+        context = context * (v.scale * self.inhibitor.beta.view(-1, 1, 1)) * factor
+        return self.quantizer(context.transpose(1, 2).flatten(2))
 
     def _heads(self, x: Tensor) -> Tensor:
         """[B,T,C] -> [B,H,T,d]."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.unflatten(-1, (self.inhibitor.heads, -1)).transpose(1, 2)
 
-    @property
-    def heads(self) -> int:
-        return self.inhibitor.heads
-
-    def _inhibit(
-        self, q: Tensor, k: Tensor, v: Tensor, qk_scale: Tensor, v_scale: Tensor, valid: Tensor
+    def _z(
+        self, scores: Tensor, valid: Tensor, qk_scale: Tensor, v_scale: Tensor, width: int
     ) -> Tensor:
-        gamma, alpha, beta = (
-            x.view(-1, 1, 1)
-            for x in (self.inhibitor.gamma, self.inhibitor.alpha, self.inhibitor.beta)
-        )
-        settings = self.inhibitor.settings
-        scores = manhattan(q / qk_scale, k / qk_scale)
-        if settings.centred:
+        """Whole numbers [B,H,T,T] in [0, 127], 127 (which blocks every value) for padding."""
+        alpha = self.inhibitor.alpha
+        if self.inhibitor.settings.centred:
             scores = scores - round_half_up(mean_over_keys(scores, valid))
-            shift = alpha / v_scale
         else:
-            shift = -alpha / v_scale
-        factor = gamma / q.shape[-1] ** 0.5 * qk_scale / v_scale
-        z = round_half_up(scores * factor + shift).clamp(0, 127)
-        z = z.masked_fill(~valid[:, None, None, :], 127)
-        context = inhibit(v / v_scale, z, settings.signed)
-        return context * (v_scale * beta) * length_factor(settings.n0, v, valid)
+            alpha = -alpha
+        factor, shift = score_parameters(
+            self.inhibitor.gamma / width**0.5 * qk_scale / v_scale, alpha / v_scale
+        )
+        z = round_half_up(scores * factor.view(-1, 1, 1) + shift.view(-1, 1, 1)).clamp(0, 127)
+        return z.masked_fill(~valid[:, None, None, :], 127)
+
+
+def score_parameters(factor: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+    """Factor and shift of the scores, [H] or [1], rounded as the file's 16-bit multipliers are;
+    gradients pass straight through."""
+    m, offset, s = fixed.score_multiplier_shift_offset(
+        *(x.detach().double().cpu().numpy() for x in (factor, shift))
+    )
+    power = np.exp2(s)
+    exact = (m / power, offset / power - 0.5)
+    return tuple(
+        x + (torch.from_numpy(e).to(x) - x).detach()
+        for x, e in zip((factor, shift), exact, strict=True)
+    )

@@ -6,6 +6,7 @@ from brevitas.quant import (
     Int8ActPerTensorFloat,
     Int8WeightPerChannelFloat,
     Int8WeightPerTensorFloat,
+    Int32Bias,
 )
 from torch import Tensor, nn
 
@@ -65,6 +66,12 @@ class ClassifierWeight(Int8WeightPerTensorFloat):
     """The same with one scale for all channels: the largest integer logit is the answer."""
 
     float_to_int_impl = RoundWithinPairs
+
+
+class Bias(Int32Bias):
+    """int32 on the accumulator's grid: the input's scale times the weight's."""
+
+    float_to_int_impl = RoundHalfUp
 
 
 def activation(calibration_batches: int, percentile: float) -> QuantIdentity:

@@ -1,12 +1,13 @@
 """The last stage: calibrate the activations' scales, then train with fake quantization."""
 
 import torch
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel
+
 from inhibi.kd.examples import Padding, batches
 from inhibi.kd.stages import Run, train
 from inhibi.kd.trainers import DistillTrainer
 from inhibi.qat.student import QuantizationSettings, QuantStudent, load
-from torch.utils.data import DataLoader
-from transformers import PreTrainedModel
 
 
 def qat_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> QuantStudent:

@@ -11,6 +11,11 @@ from pathlib import Path
 
 import torch
 from brevitas.nn import QuantIdentity
+from brevitas.quant_tensor import IntQuantTensor
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+
 from inhibi.engine.errors import InputError
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.families import LayerParts, Parts, parts
@@ -21,12 +26,8 @@ from inhibi.qat.layers import (
     Quantizer,
     QuantNorm,
     quant_linear,
-    quantize,
 )
 from inhibi.qat.quantizers import activation
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,8 @@ class QuantLookup(nn.Module):
         self.input_quantizer = quantizer()
         self.quantizer = quantizer()
 
-    def forward(self, x: Tensor) -> Tensor:
-        x, _ = quantize(self.input_quantizer, self.linear(x))
-        return quantize(self.quantizer, self.function(x))[0]
+    def forward(self, x: IntQuantTensor) -> IntQuantTensor:
+        return self.quantizer(self.function(self.input_quantizer(self.linear(x)).value))
 
 
 class QuantLayer(nn.Module):
@@ -75,10 +75,10 @@ class QuantLayer(nn.Module):
         self.output = quant_linear(layer.output)
         self.output_norm = QuantNorm(layer.output_norm, quantizer)
 
-    def forward(self, x: Tensor, scale: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        context, _ = self.attention(self.qkv(x), valid)
-        x, scale = self.attention_norm(self.attention_output(context), x, scale)
-        return self.output_norm(self.output(self.intermediate(x)), x, scale)  # type: ignore[no-any-return]
+    def forward(self, x: IntQuantTensor, valid: Tensor) -> IntQuantTensor:
+        context = self.attention(self.qkv(x), valid)
+        x = self.attention_norm(self.attention_output(context), x)
+        return self.output_norm(self.output(self.intermediate(x)), x)
 
 
 class QuantStudent(nn.Module):
@@ -113,12 +113,12 @@ class QuantStudent(nn.Module):
         if len(self.embeddings.tables) == 3:
             ids.append(torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids)
         valid = attention_mask.bool()
-        x, scale = self.embeddings(ids)
-        hidden = [x]
+        x = self.embeddings(ids)
+        hidden = [x.value]
         for layer in self.layers:
-            x, scale = layer(x, scale, valid)
-            hidden.append(x)
-        logits = self.classifier(self.pooler(x[:, 0]))
+            x = layer(x, valid)
+            hidden.append(x.value)
+        logits = self.classifier(self.pooler(x.set(value=x.value[:, 0])))
         return Output(logits, hidden if output_hidden_states else [])
 
     def save_pretrained(self, folder: str | Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
+
 from inhibi.engine.runtime import Runtime
 
 

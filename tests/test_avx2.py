@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tiny import sentences
+from worst import BROKEN, KEPT, PAIRS, worst_activations, worst_student, worst_weight
+
 from inhibi.engine.ops import matmul_integer
 from inhibi.engine.session import open_session, pack
 from inhibi.export import graph
 from inhibi.export.graph import build, write
-from onnx import TensorProto, helper, numpy_helper
-from tiny import sentences
-from worst import BROKEN, KEPT, PAIRS, worst_activations, worst_student, worst_weight
 
 QEMU = "qemu-x86_64"
 SHAPES = ((1, 64, 16), (9, 63, 33), (6, 96, 32))  # N, K, M: a vector, odd sizes, whole blocks

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, helper
+
 from inhibi.engine.errors import InputError
 from inhibi.engine.session import open_session
-from onnx import TensorProto, helper
 
 Spoil = Callable[[bytes], bytes]  # from the bytes of a good file
 

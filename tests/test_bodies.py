@@ -9,9 +9,10 @@ from case import FUNCTIONS, Array, Case, expected, one_by_one
 from cases import CASES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import FunctionProto, ModelProto, TensorProto, checker, helper, inliner, shape_inference
+
 from inhibi.export.bodies import functions
 from inhibi.export.body_builder import DOMAIN, INT32, INT64, OPSET, UINT8, Body
-from onnx import FunctionProto, ModelProto, TensorProto, checker, helper, inliner, shape_inference
 
 LEVELS = list(onnxruntime.GraphOptimizationLevel.__members__)
 LARGEST = 700  # tokens at once: a body compares all with all

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny import tiny_student
+
 from inhibi.engine import ops
 from inhibi.engine.errors import InputError
 from inhibi.export.bounds import prove
 from inhibi.export.integers import InhibitorAttention, IntegerStudent, Linear
-from tiny import tiny_student
 
 
 def with_layer(student: IntegerStudent, **parts: Any) -> IntegerStudent:

@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import inhibi.engine
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tiny import tiny_student
+
+import inhibi.engine
 from inhibi.engine.errors import InputError
 from inhibi.engine.metadata import Metadata
 from inhibi.export.check import check
 from inhibi.export.graph import build
-from onnx import TensorProto, helper, numpy_helper
-from tiny import tiny_student
 
 PACKAGED = Path(inhibi.engine.__file__).parent / "models"
 

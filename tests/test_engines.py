@@ -11,11 +11,12 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import VOCABULARY, Ids, sentences, tiny_student
+from worst import KEPT, worst_student
+
 from inhibi.engine.errors import InputError
 from inhibi.engine.session import Session, open_session, pack
 from inhibi.export.graph import build, write
-from tiny import VOCABULARY, Ids, sentences, tiny_student
-from worst import KEPT, worst_student
 
 ENGINES = ("numpy", "ort")
 STUDENTS: dict[str, dict[str, Any]] = {

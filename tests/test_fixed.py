@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from inhibi.engine.fixed import (
     exp_table,
     length_table,

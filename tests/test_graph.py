@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, numpy_helper
+from tiny import VOCABULARY, tiny_student
+
 from inhibi.engine.metadata import Metadata
 from inhibi.export.graph import build, metadata, write
 from inhibi.export.integers import InhibitorAttention
-from onnx import TensorProto, numpy_helper
-from tiny import VOCABULARY, tiny_student
 
 LAYER = (
     "qkv.product qkv attention attention_output.product attention_output "

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from case import Case, expected
 from cases import CASES
-from inhibi.engine import ops
 from mutations import MUTATIONS
+
+from inhibi.engine import ops
 
 SOURCE = inspect.getsource(ops)
 

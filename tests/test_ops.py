@@ -13,8 +13,9 @@ from case import FUNCTIONS, Case, expected, from_oracle, one_by_one
 from cases import CASES, WIDTHS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inhibi.engine import ops
 from row_cases import add_norm, embed, lookup, requantize
+
+from inhibi.engine import ops
 
 RANDOM = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 SIZES = st.integers(1, 40)

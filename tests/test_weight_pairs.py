@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+
 from inhibi.export.weight_pairs import limit_pairs, pair_excess
 
 WEIGHTS = np.arange(-127, 128)

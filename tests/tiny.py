@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
 from inhibi.engine.fixed import (
     exp_table,
     length_table,
@@ -25,7 +27,6 @@ from inhibi.export.integers import (
     RequantizedLinear,
 )
 from inhibi.export.weight_pairs import limit_pairs
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 SPREAD = 40.0  # standard deviation of activations and weights, in their units
 N0 = 16.0

@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
-from inhibi.export.integers import IntegerStudent, Linear, NormLinear
 from tiny import tiny_student
+
+from inhibi.export.integers import IntegerStudent, Linear, NormLinear
 
 AnyLinear = TypeVar("AnyLinear", bound=Linear)
 
