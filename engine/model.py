@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from inhibi.engine.errors import InputError
 from inhibi.engine.text import Encoded, Text, Tokenizer
 

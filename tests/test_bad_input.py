@@ -4,6 +4,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+
 from inhibi.engine.infer import main
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n%%EOF\n"

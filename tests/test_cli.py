@@ -4,8 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import inhibi.engine
 import pytest
+
+import inhibi.engine
 from inhibi.engine.cli import COMMANDS, main
 
 HEAVY = ["torch", "transformers", "brevitas", "datasets"]

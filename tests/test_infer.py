@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny import tiny_student
+
 from inhibi.engine import Model, load, runtime
 from inhibi.engine.infer import main
 from inhibi.engine.tracing import first_difference
 from inhibi.export.graph import build, write
-from tiny import tiny_student
 
 
 class Ran:
@@ -198,6 +199,14 @@ def test_diff_says_that_all_tensors_are_equal(infer: Infer) -> None:
     assert ran.err == []
     assert [row.partition(": ")[0] for row in ran.out] == ["text 1", "text 2"]
     assert all(row.endswith("tensors are equal") for row in ran.out)
+
+
+@pytest.mark.parametrize("option", [["--trace"], ["--diff", "ort,numpy"]])
+def test_a_bad_line_is_named_when_looking_inside(infer: Infer, option: list[str]) -> None:
+    ran = infer(*option, "", "good")
+    assert ran.status == 1
+    assert ran.err == ["error: text 1 is empty"]
+    assert len(ran.out) == len(infer(*option, "good").out)
 
 
 def test_diff_names_the_first_tensor_that_differs(

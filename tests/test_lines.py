@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from inhibi.engine import lines
 from inhibi.engine.errors import InputError
 from inhibi.engine.lines import arriving, parse, read

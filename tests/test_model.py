@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny import tiny_student
+
 from inhibi.engine import load
 from inhibi.engine.errors import InputError
 from inhibi.engine.model import predict
 from inhibi.engine.text import Encoded
 from inhibi.export.graph import build, write
-from tiny import tiny_student
 
 SENTENCES = (Path(__file__).parent / "sentences.txt").read_text("utf-8").splitlines()
 

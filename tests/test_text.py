@@ -8,9 +8,10 @@ import pytest
 import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny import tokenizer_json
+
 from inhibi.engine.errors import InputError
 from inhibi.engine.text import Tokenizer
-from tiny import tokenizer_json
 
 SENTENCES = (Path(__file__).parent / "sentences.txt").read_text("utf-8").splitlines()
 TINY = Tokenizer(tokenizer_json(), max_tokens=40)
