@@ -6,6 +6,7 @@ Shapes: B batch, H heads, T tokens, d head width.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -88,6 +89,8 @@ def length_factor(n0: float | None, value: Tensor, valid: Tensor | None) -> Tens
 
 def manhattan(query: Tensor, key: Tensor) -> Tensor:
     """S_ij = sum_k |q_ik - k_jk|: [B,H,T,T] from [B,H,T,d]."""
+    if not _differentiable(query, key):
+        return torch.stack([_scores(q, k) for q, k in zip(query, key, strict=True)])
     out: Tensor = _Manhattan.apply(query.flatten(0, 1), key.flatten(0, 1))  # type: ignore[no-untyped-call]
     return out.unflatten(0, query.shape[:2])
 
@@ -97,36 +100,45 @@ def inhibit(value: Tensor, z: Tensor, signed: bool) -> Tensor:
 
     value [B,H,T,d], z [B,H,T,T] >= 0; returns [B,H,T,d].
     """
+    if not _differentiable(value, z):
+        return torch.stack([_inhibit(v, x, signed) for v, x in zip(value, z, strict=True)])
     out: Tensor = _Inhibit.apply(value.flatten(0, 1), z.flatten(0, 1), signed)  # type: ignore[no-untyped-call]
     return out.unflatten(0, value.shape[:2])
 
 
-# Each expression is one fused broadcast and reduction when compiled: nothing of size T*T*d is
-# stored. Sizes are symbols from the first call and never tied to each other because they happened
-# to be equal, so that the kernels do not depend on the order in which lengths came: a resumed run
-# computes the same bits.
-def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
+def _differentiable(*tensors: Tensor) -> bool:
+    """Whether gradients will be asked for. Without them sentences run one by one, uncompiled:
+    compiling takes longer than a few answers."""
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+
+
+@cache
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """One fused broadcast and reduction: nothing of size T*T*d is stored.
+
+    Sizes are symbols from the first call and never tied to each other because they happened to be
+    equal, so that the kernels do not depend on the order in which lengths came: a resumed run
+    computes the same bits.
+    """
     return shape_config.patch(use_duck_shape=False)(torch.compile(function, dynamic=True))
 
 
-@_compile
+# Shapes below: query, key, value [G,T,d] for G = B*H groups (or the heads of one sentence),
+# scores and z [G,T,T].
 def _scores(query: Tensor, key: Tensor) -> Tensor:
     return (query.unsqueeze(2) - key.unsqueeze(1)).abs().sum(-1)
 
 
-@_compile
 def _scores_gradient(gradient: Tensor, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
     signs = torch.sign(query.unsqueeze(2) - key.unsqueeze(1)) * gradient.unsqueeze(-1)
     return signs.sum(2), -signs.sum(1)
 
 
-@_compile
 def _inhibit(value: Tensor, z: Tensor, signed: bool) -> Tensor:
     v, z = value.unsqueeze(1), z.unsqueeze(-1)
     return (v - torch.clamp(v, -z, z)).sum(2) if signed else torch.relu(v - z).sum(2)
 
 
-@_compile
 def _inhibit_gradient(
     gradient: Tensor, value: Tensor, z: Tensor, signed: bool
 ) -> tuple[Tensor, Tensor]:
@@ -139,11 +151,11 @@ class _Manhattan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor) -> Tensor:
         ctx.save_for_backward(query, key)
-        return _scores(query, key)
+        return _compiled(_scores)(query, key)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        return _scores_gradient(gradient.contiguous(), *ctx.saved_tensors)
+        return _compiled(_scores_gradient)(gradient.contiguous(), *ctx.saved_tensors)
 
 
 class _Inhibit(torch.autograd.Function):
@@ -151,11 +163,13 @@ class _Inhibit(torch.autograd.Function):
     def forward(ctx: Any, value: Tensor, z: Tensor, signed: bool) -> Tensor:
         ctx.save_for_backward(value, z)
         ctx.signed = signed
-        return _inhibit(value, z, signed)
+        return _compiled(_inhibit)(value, z, signed)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
-        return *_inhibit_gradient(gradient.contiguous(), *ctx.saved_tensors, ctx.signed), None
+        value, z = ctx.saved_tensors
+        gradients = _compiled(_inhibit_gradient)(gradient.contiguous(), value, z, ctx.signed)
+        return *gradients, None
 
 
 def _inhibitor_attention(

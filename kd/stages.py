@@ -6,6 +6,7 @@ tokenizer) and writes metrics.json last: a folder with metrics.json is a finishe
 
 import json
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,7 @@ def load_teacher(name: str, task: Task) -> PreTrainedModel:
         "id2label": dict(enumerate(labels)),
         "label2id": {label: i for i, label in enumerate(labels)},
         "problem_type": None if task.labels else "regression",
+        "finetuning_task": task.name,
     }
     try:
         model = AutoModelForSequenceClassification.from_pretrained(
@@ -132,6 +134,7 @@ def train(
     """Train `model` as `stage` says, continuing at the last complete checkpoint if there is one."""
     folder = run.folder / name
     started = time.monotonic()
+    print(f"{name}: {stage.steps} steps", file=sys.stderr)
     history: list[dict[str, float]] = []
     if stage.steps:
         examples = run.examples(stage)
@@ -213,6 +216,7 @@ def _arguments(folder: Path, stage: Stage, seed: int) -> TrainingArguments:
         logging_steps=min(50, stage.steps),
         seed=seed,
         report_to="none",
+        disable_tqdm=False,  # the bar stays although transformers' messages are off
         remove_unused_columns=False,
         dataloader_pin_memory=False,
     )
