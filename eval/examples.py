@@ -25,7 +25,7 @@ class Examples:
 def examples(task: Task, split: str, data_dir: str | None, limit: int | None) -> Examples:
     """The first `limit` (None: all) examples of a split; of IMDB's test split only texts that its
     training split does not have, when that is at hand. Raises `InputError`."""
-    rows = _rows(task, split, data_dir)
+    rows = load_split(task, split, data_dir)
     missing = [name for name in (*task.columns, "label") if name not in rows.column_names]
     if missing:
         raise InputError(f"{task.name} {split} has no column {', '.join(missing)}")
@@ -43,20 +43,11 @@ def examples(task: Task, split: str, data_dir: str | None, limit: int | None) ->
     return Examples(texts, list(rows["label"]), None if names is None else tuple(names), notes)
 
 
-def _rows(task: Task, split: str, data_dir: str | None) -> "Dataset":
-    try:
-        return load_split(task, split, data_dir)
-    except InputError:
-        raise
-    except Exception as error:  # a damaged or empty file: the readers' errors have no common base
-        raise InputError(f"{task.name} {split} cannot be read: {error}") from error
-
-
 def _unseen(rows: "Dataset", task: Task, data_dir: str | None) -> "tuple[Dataset, str]":
     """The rows whose text is not in the training split, and a note that says how many go."""
     (column,) = task.columns
     try:
-        seen = set(_rows(task, "train", data_dir)[column])
+        seen = set(load_split(task, "train", data_dir)[column])
     except InputError:
         return rows, "the training split is not at hand: texts that it shares are not dropped"
     kept = [i for i, text in enumerate(rows[column]) if text not in seen]

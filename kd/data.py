@@ -75,7 +75,7 @@ def load_split(task: Task, split: str, data_dir: str | None = None) -> "Dataset"
     datasets = _datasets()
     folder = data_dir or os.environ.get("INHIBI_DATA")
     if folder:
-        return datasets.Dataset.from_parquet(str(_parquet(task, split, Path(folder))))
+        return _read(_parquet(task, split, Path(folder)))
     config = () if task.name == "imdb" else (task.name,)
     try:
         return datasets.load_dataset(task.hub, *config, split=split)
@@ -88,16 +88,24 @@ def load_split(task: Task, split: str, data_dir: str | None = None) -> "Dataset"
 
 def load_texts(files: list[str]) -> list[str]:
     """The column `text` of parquet files, for distillation on unlabelled text."""
-    datasets = _datasets()
     texts: list[str] = []
     for file in files:
         if not Path(file).is_file():
             raise InputError(f"no text file {file}: name parquet files with a column 'text'")
-        rows = datasets.Dataset.from_parquet(file)
+        rows = _read(Path(file))
         if "text" not in rows.column_names:
             raise InputError(f"{file} has no column 'text' but {', '.join(rows.column_names)}")
         texts += rows["text"]
     return texts
+
+
+def _read(file: Path) -> "Dataset":
+    try:
+        return _datasets().Dataset.from_parquet(str(file))
+    except MissingExtra:
+        raise
+    except Exception as error:  # damaged or empty: the readers' errors have no common base
+        raise InputError(f"{file} cannot be read: {error}") from error
 
 
 def _parquet(task: Task, split: str, folder: Path) -> Path:

@@ -81,7 +81,6 @@ def load_teacher(name: str, task: Task) -> PreTrainedModel:
         "id2label": dict(enumerate(labels)),
         "label2id": {label: i for i, label in enumerate(labels)},
         "problem_type": None if task.labels else "regression",
-        "finetuning_task": task.name,
     }
     try:
         model = AutoModelForSequenceClassification.from_pretrained(
@@ -90,6 +89,7 @@ def load_teacher(name: str, task: Task) -> PreTrainedModel:
     except (OSError, ValueError) as error:
         raise InputError(f"no teacher {name}: {str(error).splitlines()[0]}") from error
     parts(model)
+    model.config.finetuning_task = task.name
     return model
 
 

@@ -69,9 +69,14 @@ class ClassifierWeight(Int8WeightPerTensorFloat):
 
 
 class Bias(Int32Bias):
-    """int32 on the accumulator's grid: the input's scale times the weight's."""
+    """On the accumulator's grid: the input's scale times the weight's.
+
+    Wider than int32, so that a bias beside nearly zero weights is not clipped here: export gives
+    such a channel a larger weight scale.
+    """
 
     float_to_int_impl = RoundHalfUp
+    bit_width = 48
 
 
 def activation(calibration_batches: int, percentile: float) -> QuantIdentity:

@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def run_stages(chosen: argparse.Namespace) -> None:
     """All stages of a run, skipping the finished ones."""
-    from inhibi.kd.data import find_task
+    from inhibi.kd.data import find_task, load_split
     from inhibi.kd.predict import load_tokenizer
     from inhibi.kd.recipe import read_recipe
     from inhibi.kd.stages import Run, align_stage, distill_stage, teacher_stage
@@ -76,6 +76,8 @@ def run_stages(chosen: argparse.Namespace) -> None:
         texts=tuple(chosen.text),
         tokenizer=load_tokenizer(chosen.teacher),
     )
+    for split in ("train", task.validation[0]):  # before anything is written
+        load_split(task, split, run.data_dir)
     _open(run.folder, _description(chosen, recipe), chosen.resume)
     teacher = teacher_stage(run, chosen.teacher)
     student = align_stage(run, teacher)
@@ -115,3 +117,7 @@ def _description(chosen: argparse.Namespace, recipe: Any) -> dict[str, Any]:
         "text": [Path(file).name for file in chosen.text],
         "versions": {name: metadata.version(name) for name in packages},
     }
+
+
+if __name__ == "__main__":
+    main()

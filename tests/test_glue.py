@@ -261,7 +261,7 @@ def test_damaged_data_is_one_line(model: Model, tmp_path: Path, fails: Callable[
     assert "no column sentence" in fails(*arguments)
     empty = pa.schema([("sentence", pa.string()), ("label", pa.int64())]).empty_table()
     parquet.write_table(empty, file)
-    assert "sst2 validation" in fails(*arguments)
+    assert "validation.parquet" in fails(*arguments)
     file.write_bytes(b"no parquet")
     assert "sst2 validation cannot be read" in fails(*arguments)
 

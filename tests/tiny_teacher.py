@@ -19,8 +19,10 @@ from transformers import (
 LABELS = {0: "negative", 1: "positive"}
 
 
-def tiny_bert(layers: int = 2, hidden: int = 16, heads: int = 2, seed: int = 0) -> PreTrainedModel:
-    """A random BERT classifier of the tiny vocabulary."""
+def tiny_bert(
+    layers: int = 2, hidden: int = 16, heads: int = 2, spread: float = 0.3, seed: int = 0
+) -> PreTrainedModel:
+    """A random BERT classifier of the tiny vocabulary; `spread` is its weights' deviation."""
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=len(VOCABULARY),
@@ -29,7 +31,7 @@ def tiny_bert(layers: int = 2, hidden: int = 16, heads: int = 2, seed: int = 0) 
         num_attention_heads=heads,
         intermediate_size=2 * hidden,
         max_position_embeddings=40,
-        initializer_range=0.3,
+        initializer_range=spread,
         id2label=LABELS,
         label2id={name: i for i, name in LABELS.items()},
     )

@@ -1,0 +1,192 @@
+"""Quantized students: the quantizers' rounding, and how close training comes to the integers.
+
+Here is the only tolerance between two implementations: PyTorch's floats on the training side differ
+from the exported integers where a rounding is nearly a tie.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from brevitas.nn import QuantIdentity
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from tiny_teacher import tiny_bert, tiny_distilbert, tiny_tokenizer
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from inhibi.engine.errors import InputError
+from inhibi.engine.session import open_session
+from inhibi.engine.text import Tokenizer
+from inhibi.export.graph import build, write
+from inhibi.export.integers import IntegerStudent
+from inhibi.export.student import integer_student
+from inhibi.export.weight_pairs import limit_pairs as limit_integers
+from inhibi.kd.attention import InhibitorSettings
+from inhibi.kd.student import make_student
+from inhibi.kd.trainers import relative_error
+from inhibi.qat.quantizers import activation, limit_pairs, round_half_up
+from inhibi.qat.student import QuantizationSettings, QuantStudent, load
+
+TEXTS = [
+    "a good film",
+    "the plot is not very dull but it was cold",
+    "bad",
+    "warm and great , a very good movie with no plot",
+    "it was a bad cold film and the movie was not good but very dull of 7 great 9",
+]
+
+WEIGHTS = arrays(
+    np.int8, st.tuples(st.integers(1, 9), st.integers(1, 5)), elements=st.integers(-127, 127)
+)
+
+
+@settings(deadline=None)
+@given(WEIGHTS)
+def test_training_limits_pairs_as_export_does(weight: np.ndarray) -> None:
+    """weight [K,M]; training holds it transposed."""
+    limited = limit_pairs(torch.from_numpy(weight.T.astype(np.float32)))
+    assert (limit_integers(weight)[0] == limited.numpy().T).all()
+
+
+def test_rounding_is_half_up_with_a_straight_gradient() -> None:
+    x = torch.tensor([-2.5, -0.5, 0.5, 1.5, 2.4], requires_grad=True)
+    made = round_half_up(x)
+    made.sum().backward()
+    assert made.tolist() == [-2, 0, 1, 2, 2]
+    assert x.grad is not None
+    assert x.grad.tolist() == [1] * 5
+
+
+def test_activations_start_from_a_percentile_and_clip() -> None:
+    quantizer = activation(1, 100.0)
+    quantizer.train()
+    quantizer(torch.tensor([-12.7, 3.0]))
+    quantizer.eval()
+    made = quantizer(torch.tensor([-99.0, -0.05, 0.05, 0.15, 99.0]))
+    assert made.int().tolist() == [-127, 0, 1, 2, 127]
+
+
+@pytest.fixture(
+    params=[
+        (tiny_bert, {}),
+        (tiny_bert, {"centred": False, "scope": "layer"}),
+        (tiny_distilbert, {"signed": False}),
+    ],
+    ids=["bert", "bert-uncentred", "distilbert-unsigned"],
+)
+def student(request: pytest.FixtureRequest) -> QuantStudent:
+    make, options = request.param
+    return quantized(make_student(make(), InhibitorSettings(**options)))
+
+
+def quantized(model: PreTrainedModel) -> QuantStudent:
+    """Calibrated on the texts."""
+    made = QuantStudent(model, QuantizationSettings(calibration_batches=2, percentile=100.0))
+    batch = tiny_tokenizer()(TEXTS, padding=True, return_tensors="pt")
+    made.train()
+    with torch.no_grad():
+        for _ in range(3):
+            made(**batch)
+    return made.eval()
+
+
+def exported(student: QuantStudent, path: Path) -> IntegerStudent:
+    integers = integer_student(student, tiny_tokenizer(), "sst2", {})
+    write(build(integers), path)
+    return integers
+
+
+def recorded(student: QuantStudent, text: str) -> tuple[dict[str, Tensor], Tensor]:
+    """Integers [T,C] of every quantizer by the graph's node names, and the logits."""
+    found: dict[str, Tensor] = {}
+    hooks = [
+        module.register_forward_hook(
+            lambda _, __, made, name=name: found.update({name: (made.value / made.scale)[0]})
+        )
+        for name, module in student.named_modules()
+        if isinstance(module, QuantIdentity)
+    ]
+    batch = tiny_tokenizer()([text], return_tensors="pt")
+    with torch.no_grad():
+        made = student(**batch).logits[0]
+    for hook in hooks:
+        hook.remove()
+    return found, made
+
+
+# The quantizers whose outputs, side by side, are a node's output.
+NODES = {
+    "qkv": ("attention.qk_quantizer", "attention.v_quantizer"),
+    "attention": ("attention.quantizer",),
+    "attention_output": ("attention_norm.quantizer",),
+    "intermediate": ("intermediate.quantizer",),
+    "output": ("output_norm.quantizer",),
+}
+
+
+def test_integers_equal_training_layer_by_layer(student: QuantStudent, tmp_path: Path) -> None:
+    integers = exported(student, tmp_path / "student.onnx")
+    session = open_session(tmp_path / "student.onnx", "numpy", 1)
+    tokenizer = Tokenizer(session.metadata.tokenizer, session.metadata.max_tokens)
+    for text in TEXTS:
+        found, logits = recorded(student, text)
+        traced = dict(session.trace(tokenizer.encode(text)))
+        names = {"embeddings": ("embeddings.norm.quantizer",)} | {
+            f"layer.{i}.{node}": tuple(f"layers.{i}.{q}" for q in quantizers)
+            for i in range(len(student.layers))
+            for node, quantizers in NODES.items()
+        }
+        for node, quantizers in names.items():
+            trained = torch.cat([found[q] for q in quantizers], -1).numpy()
+            lsb = np.abs(trained - (traced[node].astype(int) - 128))
+            assert lsb.max() < 1.5, f"{node}: {lsb.max()} LSB"
+            assert (lsb > 0.5).mean() < 0.05, f"{node}: {(lsb > 0.5).mean():.1%} differ"
+        difference = traced["logits"][0] * integers.output_scale - logits.numpy()
+        assert np.abs(difference).max() < 0.02 * np.abs(logits.numpy()).max()
+
+
+def test_a_saved_student_is_the_same(student: QuantStudent, tmp_path: Path) -> None:
+    student.save_pretrained(tmp_path)
+    again = load(tmp_path)
+    for text in TEXTS:
+        assert torch.equal(recorded(student, text)[1], recorded(again, text)[1])
+
+
+def test_an_unquantized_checkpoint_is_no_student(tmp_path: Path) -> None:
+    tiny_bert().save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="no quantized student"):
+        load(tmp_path)
+
+
+def test_a_channel_of_nearly_zero_weights_keeps_its_bias(tmp_path: Path) -> None:
+    student = quantized(make_student(tiny_bert(), InhibitorSettings()))
+    with torch.no_grad():
+        student.layers[0].intermediate.linear.weight[3] *= 1e-9
+        student.layers[0].intermediate.linear.bias[3] = 0.7
+    integers = exported(student, tmp_path / "student.onnx")
+    linear = integers.layers[0].intermediate
+    assert abs(int(linear.bias[3])) < 2**27
+    session = open_session(tmp_path / "student.onnx", "numpy", 1)
+    found, _ = recorded(student, "a good film")
+    tokenizer = Tokenizer(session.metadata.tokenizer, session.metadata.max_tokens)
+    traced = dict(session.trace(tokenizer.encode("a good film")))["layer.0.intermediate"]
+    trained = found["layers.0.intermediate.quantizer"].numpy()[:, 3]
+    assert np.abs(trained - (traced[:, 3].astype(int) - 128)).max() < 0.5
+
+
+def test_hidden_states_stay_near_the_floats() -> None:
+    """Quantization is not another model: noise of a few percent of the energy at most. (Weights of
+    a trained model's size; random ones of unit gain drive the sums before a norm into saturation.)
+    """
+    model = make_student(tiny_bert(hidden=64, heads=4, spread=0.1), InhibitorSettings())
+    student = quantized(model)
+    batch = tiny_tokenizer()(TEXTS, padding=True, return_tensors="pt")
+    valid = batch["attention_mask"].bool()
+    with torch.no_grad():
+        made = student(**batch).hidden_states
+        goal = model(**batch, output_hidden_states=True).hidden_states
+    for a, b in zip(made, goal, strict=True):
+        assert relative_error(a, b, valid) < 0.05

@@ -1,0 +1,168 @@
+"""`qat-train` and `export-onnx` from end to end on a tiny teacher, killed and resumed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_teacher import save_data, save_teacher
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
+
+from inhibi.engine import load
+from inhibi.export import cli as export_cli
+from inhibi.kd.predict import load_tokenizer, logits
+from inhibi.qat import student as qat_student
+from inhibi.qat import train as qat_train
+
+STEPS = 12
+RECIPE = """
+max_length = 24
+[teacher]
+steps = 12
+save_steps = 4
+learning_rate = 1e-2
+batch_size = 8
+[align]
+steps = 12
+save_steps = 4
+joined = 16
+[distill]
+steps = 12
+save_steps = 4
+joined = 16
+[qat]
+steps = 12
+save_steps = 4
+batch_size = 8
+calibration_batches = 3
+"""
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a teacher, data and a recipe."""
+    folder = tmp_path_factory.mktemp("inputs")
+    save_teacher(folder / "teacher")
+    save_data(folder / "data")
+    (folder / "recipe.toml").write_text(RECIPE)
+    return folder
+
+
+def arguments(inputs: Path, run: Path, *more: str) -> list[str]:
+    return [
+        *("--task", "sst2", "--teacher", str(inputs / "teacher")),
+        *("--recipe", str(inputs / "recipe.toml"), "--data-dir", str(inputs / "data")),
+        *("--out", str(run), *more),
+    ]
+
+
+def start(inputs: Path, run: Path, *more: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "inhibi.qat.train", *arguments(inputs, run, *more)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    _, errors = process.communicate(timeout=500)
+    assert process.returncode == 0, errors.decode()[-2000:]
+
+
+@pytest.fixture(scope="module")
+def run(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    finish(start(inputs, folder))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["distill", "qat"])
+def test_a_killed_run_ends_with_the_same_bits(
+    stage: str, inputs: Path, run: Path, tmp_path: Path
+) -> None:
+    killed = start(inputs, tmp_path / "run")
+    while not (tmp_path / "run" / stage / "checkpoints" / "checkpoint-8").is_dir():
+        time.sleep(0.02)
+        assert killed.poll() is None
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    assert not (tmp_path / "run" / "qat" / "metrics.json").exists()
+    finish(start(inputs, tmp_path / "run", "--resume"))
+    for name in ("teacher", "align", "distill", "qat"):
+        whole, resumed = (
+            load_file(folder / name / "model.safetensors") for folder in (run, tmp_path / "run")
+        )
+        assert whole.keys() == resumed.keys()
+        for key, value in whole.items():
+            assert torch.equal(value, resumed[key]), f"{name}: {key}"
+
+
+@pytest.mark.slow
+def test_the_exported_student_answers_as_it_was_trained(run: Path, tmp_path: Path) -> None:
+    export_cli.main([str(run), "-o", str(tmp_path / "student.onnx")])
+    model = load(tmp_path / "student.onnx")
+    texts = ["a good film", "a bad film", "the plot is not very dull", "it was cold of warm"]
+    integers = model.logits(texts) * model.metadata.output_scale
+    trained = logits(qat_student.load(run / "qat"), load_tokenizer(run / "qat"), texts)
+    assert np.median(np.abs(integers - trained)) < 0.02 * trained.std()
+    assert (integers.argmax(1) == trained.argmax(1)).all()
+    assert model.metadata.labels == ("negative", "positive")
+    assert model.metadata.provenance["task"] == "sst2"
+
+
+@pytest.mark.slow
+def test_a_run_is_not_overwritten_or_continued_with_other_arguments(
+    inputs: Path, run: Path, fails: Callable[..., str]
+) -> None:
+    assert "add --resume" in fails(arguments(inputs, run))
+    other = inputs / "other.toml"
+    other.write_text(RECIPE + "# changed\n")
+    changed = arguments(inputs, run, "--resume")
+    changed[changed.index(str(inputs / "recipe.toml"))] = str(other)
+    assert "was started with recipe_sha256" in fails(changed)
+
+
+@pytest.fixture
+def fails(capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs `qat-train`, which must end with one line and status 2; the line."""
+
+    def run(argv: list[str]) -> str:
+        with pytest.raises(SystemExit) as ended:
+            qat_train.main(argv)
+        assert ended.value.code == 2
+        lines = capfd.readouterr().err.splitlines()
+        assert len(lines) == 1
+        return lines[0]
+
+    return run
+
+
+def test_mistakes_are_one_line(inputs: Path, tmp_path: Path, fails: Callable[..., str]) -> None:
+    good = arguments(inputs, tmp_path / "run")
+
+    def with_(name: str, value: str) -> list[str]:
+        at = good.index(name) + 1
+        return [*good[:at], value, *good[at + 1 :]]
+
+    assert "unknown task 'sst3'" in fails(with_("--task", "sst3"))
+    assert "no recipe" in fails(with_("--recipe", "none.toml"))
+    assert "no tokenizer at" in fails(with_("--teacher", str(tmp_path / "nowhere")))
+    bpe = Tokenizer(models.BPE(vocab={"a": 0, "<unk>": 1}, merges=[], unk_token="<unk>"))
+    PreTrainedTokenizerFast(tokenizer_object=bpe, unk_token="<unk>").save_pretrained(tmp_path / "b")
+    assert "only WordPiece" in fails(with_("--teacher", str(tmp_path / "b")))
+    assert "no data folder" in fails(with_("--data-dir", str(tmp_path / "nowhere")))
+    assert "lacks the split train of cola" in fails(with_("--task", "cola"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_export_needs_a_finished_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        export_cli.main([str(tmp_path), "-o", str(tmp_path / "student.onnx")])
+    assert "holds no finished student" in capfd.readouterr().err
