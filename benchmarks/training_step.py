@@ -2,9 +2,9 @@
 
     python -m benchmarks.training_step --batch 32 --tokens 32
 
-Both models are BERT with 6 layers, 384 wide, 12 heads; they take turns, so that a machine's changing
-speed meets both. First the compiled attention's output and gradients are compared with the plain
-formula's.
+Both models are BERT with 6 layers, 384 wide, 12 heads; they take turns, so that a machine's
+changing speed meets both. First the compiled attention's output and gradients are compared with
+the plain formula's.
 """
 
 import argparse

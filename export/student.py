@@ -42,11 +42,13 @@ def integer_student(
     """The integers of a trained student, as docs/SPEC.md defines them."""
     student.eval()
     config = student.config
-    settings = student.layers[0].attention.inhibitor.settings
+    quant_layers: list[QuantLayer] = list(student.layers)  # type: ignore[arg-type]
+    inhibitor = quant_layers[0].attention.inhibitor
+    settings = inhibitor.settings
     max_tokens = len(student.embeddings.tables[1])
     residual = [scale(student.embeddings.norm.quantizer)]
     layers = []
-    for layer in student.layers:
+    for layer in quant_layers:
         layers.append(_layer(layer, residual[-1], max_tokens))
         residual.append(scale(layer.output_norm.quantizer))
     classifier, output_scale = _classifier(student.classifier, scale(student.pooler.quantizer))
@@ -56,7 +58,7 @@ def integer_student(
         layers=tuple(layers),
         pooler=_lookup(student.pooler, residual[-1]),
         classifier=classifier,
-        heads=student.layers[0].attention.inhibitor.heads,
+        heads=inhibitor.heads,
         max_tokens=max_tokens,
         family=config.model_type,
         problem="regression" if len(labels) == 1 else "classification",
@@ -169,7 +171,8 @@ def _embeddings(embeddings: QuantEmbeddings) -> Embeddings:
     if len(tables) == 2:  # no token types: one row of zeros
         tables.append(np.zeros_like(tables[0][:1]))
         multipliers = np.append(multipliers, np.zeros_like(multipliers[:1]), axis=0)
-    return Embeddings(*tables, table_multiplier=multipliers, norm=_norm(embeddings.norm))
+    word, position, token_type = tables
+    return Embeddings(word, position, token_type, multipliers, _norm(embeddings.norm))
 
 
 def _layer(layer: QuantLayer, residual: float, max_tokens: int) -> IntegerLayer:

@@ -91,7 +91,7 @@ def manhattan(query: Tensor, key: Tensor) -> Tensor:
     """S_ij = sum_k |q_ik - k_jk|: [B,H,T,T] from [B,H,T,d]."""
     if not _differentiable(query, key):
         return torch.stack([_scores(q, k) for q, k in zip(query, key, strict=True)])
-    out: Tensor = _Manhattan.apply(query.flatten(0, 1), key.flatten(0, 1))  # type: ignore[no-untyped-call]
+    out: Tensor = _Manhattan.apply(query.flatten(0, 1), key.flatten(0, 1))
     return out.unflatten(0, query.shape[:2])
 
 
@@ -102,7 +102,7 @@ def inhibit(value: Tensor, z: Tensor, signed: bool) -> Tensor:
     """
     if not _differentiable(value, z):
         return torch.stack([_inhibit(v, x, signed) for v, x in zip(value, z, strict=True)])
-    out: Tensor = _Inhibit.apply(value.flatten(0, 1), z.flatten(0, 1), signed)  # type: ignore[no-untyped-call]
+    out: Tensor = _Inhibit.apply(value.flatten(0, 1), z.flatten(0, 1), signed)
     return out.unflatten(0, value.shape[:2])
 
 
@@ -120,7 +120,8 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     equal, so that the kernels do not depend on the order in which lengths came: a resumed run
     computes the same bits.
     """
-    return shape_config.patch(use_duck_shape=False)(torch.compile(function, dynamic=True))
+    untied = shape_config.patch(use_duck_shape=False)  # type: ignore[attr-defined]
+    return untied(torch.compile(function, dynamic=True))
 
 
 # Shapes below: query, key, value [G,T,d] for G = B*H groups (or the heads of one sentence),
@@ -154,7 +155,7 @@ class _Manhattan(torch.autograd.Function):
         return _compiled(_scores)(query, key)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         return _compiled(_scores_gradient)(gradient.contiguous(), *ctx.saved_tensors)
 
 
@@ -166,7 +167,7 @@ class _Inhibit(torch.autograd.Function):
         return _compiled(_inhibit)(value, z, signed)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         value, z = ctx.saved_tensors
         gradients = _compiled(_inhibit_gradient)(gradient.contiguous(), value, z, ctx.signed)
         return *gradients, None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +12,10 @@ from inhibi.engine.errors import InputError
 
 @dataclass(frozen=True)
 class LayerParts:
-    """One encoder layer. `attention` is the module that the attention function receives."""
+    """One encoder layer. `attention` is the module that the attention function receives; a
+    student's has the submodule `inhibitor`."""
 
-    attention: nn.Module
+    attention: Any
     query: nn.Linear
     key: nn.Linear
     value: nn.Linear
@@ -53,7 +55,7 @@ def parts(model: nn.Module) -> Parts:
     )
 
 
-def _bert(model: nn.Module) -> Parts:
+def _bert(model: Any) -> Parts:
     embeddings, encoder = model.bert.embeddings, model.bert.encoder
     return Parts(
         word=embeddings.word_embeddings,
@@ -82,7 +84,7 @@ def _bert(model: nn.Module) -> Parts:
     )
 
 
-def _distilbert(model: nn.Module) -> Parts:
+def _distilbert(model: Any) -> Parts:
     embeddings = model.distilbert.embeddings
     layers = model.distilbert.transformer.layer
     return Parts(

@@ -110,7 +110,7 @@ def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
             parameter.requires_grad_(False)
         for layer in parts(student).layers:
             for module in (layer.query, layer.key, layer.value, layer.attention.inhibitor):
-                module.requires_grad_(True)  # type: ignore[operator]
+                module.requires_grad_(True)
         train(run, "align", run.recipe.align, AlignTrainer, student, teacher=teacher)
     return load(run.folder / "align")
 

@@ -124,7 +124,7 @@ def layer_context(layer: LayerParts, hidden: Tensor, valid: Tensor, heads: int) 
         linear(hidden).unflatten(-1, (heads, -1)).transpose(1, 2)
         for linear in (layer.query, layer.key, layer.value)
     )
-    return layer.attention.inhibitor(q, k, v, valid).transpose(1, 2).flatten(2)  # type: ignore[operator]
+    return layer.attention.inhibitor(q, k, v, valid).transpose(1, 2).flatten(2)
 
 
 @contextmanager

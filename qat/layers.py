@@ -66,6 +66,8 @@ class QuantEmbeddings(nn.Module):
         self.norm = norm
         scales = torch.stack([table.weight.abs().amax(0) for table in tables]).detach() / 127
         unit = scales.sum(0).max() / (TABLE_SUM - len(tables))
+        self.unit: Tensor
+        self.multipliers: Tensor
         self.register_buffer("unit", unit)
         # [tables, C], rounded up so that no entry is clipped: at most TABLE_SUM in all.
         self.register_buffer("multipliers", torch.ceil(scales / unit).clamp(min=1))
@@ -113,7 +115,7 @@ class QuantAttention(nn.Module):
         self, scores: Tensor, valid: Tensor, qk_scale: Tensor, v_scale: Tensor, width: int
     ) -> Tensor:
         """Whole numbers [B,H,T,T] in [0, 127], 127 (which blocks every value) for padding."""
-        alpha = self.inhibitor.alpha
+        alpha: Tensor = self.inhibitor.alpha
         if self.inhibitor.settings.centred:
             scores = scores - round_half_up(mean_over_keys(scores, valid))
         else:
@@ -132,8 +134,9 @@ def score_parameters(factor: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
         *(x.detach().double().cpu().numpy() for x in (factor, shift))
     )
     power = np.exp2(s)
-    exact = (m / power, offset / power - 0.5)
-    return tuple(
-        x + (torch.from_numpy(e).to(x) - x).detach()
-        for x, e in zip((factor, shift), exact, strict=True)
-    )
+    return _rounded_to(factor, m / power), _rounded_to(shift, offset / power - 0.5)
+
+
+def _rounded_to(x: Tensor, exact: np.ndarray) -> Tensor:
+    """The exact values forwards, the gradient of x backwards."""
+    return x + (torch.from_numpy(exact).to(x) - x).detach()

@@ -68,7 +68,7 @@ class QuantLayer(nn.Module):
     def __init__(self, layer: LayerParts, found: Parts, quantizer: Quantizer) -> None:
         super().__init__()
         self.qkv = quant_linear(layer.query, layer.key, layer.value)
-        self.attention = QuantAttention(layer.attention.inhibitor, quantizer)  # type: ignore[arg-type]
+        self.attention = QuantAttention(layer.attention.inhibitor, quantizer)
         self.attention_output = quant_linear(layer.attention_output)
         self.attention_norm = QuantNorm(layer.attention_norm, quantizer)
         self.intermediate = QuantLookup(layer.intermediate, found.activation, quantizer)
