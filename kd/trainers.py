@@ -55,7 +55,7 @@ class AlignTrainer(BatchTrainer):
     ) -> Tensor:
         inputs.pop("labels")
         valid = inputs["attention_mask"].bool()
-        with torch.no_grad(), _recorded(parts(self.teacher).layers) as (hidden, contexts):
+        with torch.no_grad(), recorded(parts(self.teacher).layers) as (hidden, contexts):
             self.teacher(**inputs)
         found = parts(model)
         losses = [
@@ -128,7 +128,7 @@ def layer_context(layer: LayerParts, hidden: Tensor, valid: Tensor, heads: int) 
 
 
 @contextmanager
-def _recorded(layers: tuple[LayerParts, ...]) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+def recorded(layers: tuple[LayerParts, ...]) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
     """Collects each layer's input (of the query projection) and context (of the output's)."""
     hidden: list[Tensor] = []
     contexts: list[Tensor] = []

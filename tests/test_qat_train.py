@@ -105,6 +105,18 @@ def test_a_killed_run_ends_with_the_same_bits(
 
 
 @pytest.mark.slow
+def test_alignment_trains_only_the_attention(run: Path) -> None:
+    teacher, align, distill = (
+        load_file(run / stage / "model.safetensors") for stage in ("teacher", "align", "distill")
+    )
+    trained = ("query", "key", "value", "inhibitor")
+    for key, value in align.items():
+        moved = any(name in key for name in trained)
+        assert moved == (key not in teacher or not torch.equal(value, teacher[key])), key
+        assert not torch.equal(value, distill[key]), key
+
+
+@pytest.mark.slow
 def test_the_exported_student_answers_as_it_was_trained(run: Path, tmp_path: Path) -> None:
     export_cli.main([str(run), "-o", str(tmp_path / "student.onnx")])
     model = load(tmp_path / "student.onnx")

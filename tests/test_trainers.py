@@ -1,0 +1,58 @@
+"""The distillation losses against plain formulas."""
+
+import math
+
+import pytest
+import torch
+from tiny_teacher import tiny_bert, tiny_tokenizer
+
+from inhibi.kd.attention import InhibitorSettings
+from inhibi.kd.examples import NO_LABEL
+from inhibi.kd.families import parts
+from inhibi.kd.student import make_student
+from inhibi.kd.trainers import layer_context, recorded, relative_error, soft_loss, task_loss
+
+
+def test_soft_loss_is_the_divergence_at_a_temperature() -> None:
+    student, teacher, t = [1.0, -1.0], [0.5, 2.0], 2.0
+    p, q = (
+        [math.exp(x / t) / sum(math.exp(y / t) for y in z) for x in z] for z in (teacher, student)
+    )
+    expected = t**2 * sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
+    made = soft_loss(torch.tensor([student] * 3), torch.tensor([teacher] * 3), t)
+    assert made.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_soft_loss_of_a_regression_is_the_squared_difference() -> None:
+    assert soft_loss(torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [4.0]]), 3.0).item() == 2.5
+
+
+def test_unlabelled_examples_do_not_count() -> None:
+    logits = torch.tensor([[2.0, 0.0], [5.0, -5.0]])
+    loss = task_loss(logits, torch.tensor([0, NO_LABEL]))
+    assert loss.item() == pytest.approx(math.log(1 + math.exp(-2)), rel=1e-5)
+    assert task_loss(logits, torch.tensor([NO_LABEL, NO_LABEL])).item() == 0
+    scores = torch.tensor([[1.0], [9.0]])
+    assert task_loss(scores, torch.tensor([3.0, float(NO_LABEL)])).item() == 4
+
+
+def test_padding_does_not_count_in_the_relative_error() -> None:
+    made, goal = torch.ones(1, 3, 2), torch.full((1, 3, 2), 2.0)
+    goal[0, 2] = 100
+    valid = torch.tensor([[True, True, False]])
+    assert relative_error(made, goal, valid).item() == 0.25
+
+
+def test_alignment_sees_the_contexts_that_the_student_computes() -> None:
+    """`layer_context` equals what a forward pass hands to the output projection."""
+    student = make_student(tiny_bert(), InhibitorSettings()).eval()
+    batch = tiny_tokenizer()(
+        ["a good film", "it was bad , very bad"], padding=True, return_tensors="pt"
+    )
+    valid, found = batch["attention_mask"].bool(), parts(student)
+    with torch.no_grad(), recorded(found.layers) as (hidden, contexts):
+        student(**batch)
+    for layer, x, context in zip(found.layers, hidden, contexts, strict=True):
+        with torch.no_grad():
+            made = layer_context(layer, x, valid, found.heads)
+        torch.testing.assert_close(made[valid], context[valid])
