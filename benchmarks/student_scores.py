@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from inhibi.engine import load
+from inhibi.engine import Model, load
 from inhibi.eval.metrics import metrics
 from inhibi.kd.data import find_task, load_split
 from inhibi.kd.predict import load_tokenizer, logits
@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--data-dir")
     chosen = parser.parse_args()
+    student = load(chosen.model)
     task = find_task(json.loads((chosen.run / "run.json").read_text())["task"])
     rows = load_split(task, task.validation[0], chosen.data_dir)
     texts, labels = list(rows[task.columns[0]]), [int(label) for label in rows["label"]]
@@ -47,14 +48,20 @@ def main() -> None:
                 "split": task.validation[0],
                 "examples": len(texts),
                 "model_sha256": hashlib.sha256(chosen.model.read_bytes()).hexdigest(),
-                **scores(models(chosen.run, chosen.model), task.name, texts, labels),
+                **scores(
+                    models(chosen.run, student),
+                    task.name,
+                    texts,
+                    labels,
+                    lambda text: len(student.tokenizer.encode(text).ids),
+                ),
             },
             indent=1,
         )
     )
 
 
-def models(run: Path, file: Path) -> dict[str, Logits]:
+def models(run: Path, student: Model) -> dict[str, Logits]:
     """Each model's logits [B, labels] of texts."""
     tokenizer = load_tokenizer(run / "teacher")
     made: dict[str, Logits] = {}
@@ -64,17 +71,23 @@ def models(run: Path, file: Path) -> dict[str, Logits]:
         "fake_quantized": load_quantized(run / "qat"),
     }.items():
         made[name] = lambda texts, model=model: logits(model, tokenizer, texts)  # type: ignore[misc]
-    student = load(file)
     made["integer"] = lambda texts: student.logits(texts) * student.metadata.output_scale
     return made
 
 
 def scores(
-    made: dict[str, Logits], task: str, texts: list[str], labels: list[int]
+    made: dict[str, Logits],
+    task: str,
+    texts: list[str],
+    labels: list[int],
+    tokens: Callable[[str], int],
 ) -> dict[str, Any]:
-    """Metrics of every model, agreement of the last two, accuracy on joined texts."""
+    """Metrics of every model, agreement of the last two, accuracy on joined texts.
+
+    tokens: how many tokens a text has.
+    """
     answers = {name: model(texts) for name, model in made.items()}
-    joined = {length: join(texts, labels, length) for length in LENGTHS}
+    joined = {length: join(texts, labels, length, tokens) for length in LENGTHS}
     return {
         "metrics": {
             name: metrics(task, rows.argmax(1).tolist(), labels) for name, rows in answers.items()
@@ -99,19 +112,22 @@ def agreement(fake: np.ndarray, integer: np.ndarray) -> dict[str, float]:
     }
 
 
-def join(texts: list[str], labels: list[int], length: int) -> tuple[list[str], np.ndarray]:
-    """`JOINED` texts of about `length` tokens, each of sentences of one label."""
+def join(
+    texts: list[str], labels: list[int], length: int, tokens: Callable[[str], int]
+) -> tuple[list[str], np.ndarray]:
+    """`JOINED` texts of `length` tokens give or take a tenth, each of sentences of one label."""
     draw = random.Random(SEED)
-    made, goal = [], []
-    for i in range(JOINED):
-        label = sorted(set(labels))[i % len(set(labels))]
+    names = sorted(set(labels))
+    made: list[str] = []
+    while len(made) < JOINED:
+        label = names[len(made) % len(names)]
         same = [text.strip() for text, other in zip(texts, labels, strict=True) if other == label]
-        text = ""
-        while 1.25 * len(text.split()) < length - 2:  # about 1.25 word pieces a word
+        text = draw.choice(same)
+        while tokens(text) < 0.9 * length:
             text += " " + draw.choice(same)
-        made.append(text.strip())
-        goal.append(label)
-    return made, np.array(goal)
+        if tokens(text) <= 1.1 * length:
+            made.append(text)
+    return made, np.array([names[i % len(names)] for i in range(JOINED)])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inhibi.engine.errors import MissingExtra
-from inhibi.engine.model import Prediction, predict, texts_of
+from inhibi.engine.model import Prediction, predict
 from inhibi.engine.text import Text, Tokenizer
 
 
@@ -13,6 +13,7 @@ class Checkpoint:
 
     def __init__(self, folder: str | Path) -> None:
         try:
+            from inhibi.kd.data import TASKS
             from inhibi.kd.predict import load, load_tokenizer, logits
         except ModuleNotFoundError as error:
             raise MissingExtra("train", error.name or "torch") from error
@@ -24,7 +25,8 @@ class Checkpoint:
         self.tokenizer = Tokenizer(
             self._library.backend_tokenizer.to_str(), config.max_position_embeddings
         )
-        self.fields = texts_of(getattr(config, "finetuning_task", None) or "")
+        task = TASKS.get(getattr(config, "finetuning_task", None) or "")
+        self.fields = len(task.columns) if task else None
 
     def classify(
         self, texts: Sequence[Text], max_length: int | None = None, batch: int = 32

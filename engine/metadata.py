@@ -46,6 +46,7 @@ class Metadata:
     signed: bool
     n0: float | None  # None: the papers' plain sum over keys
     task: str
+    texts: int  # that one example has: 1, or 2 for a pair
     problem: str  # classification or regression
     labels: tuple[str, ...]
     output_scale: float
@@ -63,6 +64,7 @@ class Metadata:
             values = {
                 **_take(json.loads(texts["architecture"]), _ARCHITECTURE),
                 "task": texts["task"],
+                "texts": int(texts["texts"]),
                 "problem": texts["problem"],
                 "labels": tuple(json.loads(texts["labels"])),
                 "output_scale": float(texts["output_scale"]),
@@ -84,6 +86,7 @@ class Metadata:
             "format_version": str(FORMAT_VERSION),
             "architecture": json.dumps(_take(values, _ARCHITECTURE)),
             "task": self.task,
+            "texts": str(self.texts),
             "problem": self.problem,
             "labels": json.dumps(list(self.labels)),
             "output_scale": repr(float(self.output_scale)),

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from inhibi.engine.session import Session
 
 PACKAGED = "sst2.onnx"
-# A file names its task, not how many texts an example has.
-SINGLE_TASKS = frozenset({"cola", "imdb", "sst2"})
-PAIR_TASKS = frozenset({"mnli", "mrpc", "qnli", "qqp", "rte", "stsb", "wnli"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Model:
         self.session = session
         self.metadata: Metadata = session.metadata
         self.tokenizer = Tokenizer(self.metadata.tokenizer, self.metadata.max_tokens)
-        self.fields = texts_of(self.metadata.task)
+        self.fields = self.metadata.texts
 
     def classify(
         self, texts: Sequence[Text], max_length: int | None = None, batch: int = 32
@@ -78,7 +75,7 @@ class Model:
         """Token ids of each text or pair, as `Tokenizer.encode` gives them."""
         if isinstance(texts, str):
             raise InputError("give a list of texts, not one string")
-        if self.fields and any((1 if isinstance(t, str) else len(t)) != self.fields for t in texts):
+        if any((1 if isinstance(t, str) else len(t)) != self.fields for t in texts):
             example = "tuple of two strings" if self.fields == 2 else "string"
             raise InputError(f"this model ({self.metadata.task}) wants each text as a {example}")
         return [self.tokenizer.encode(text, max_length) for text in texts]
@@ -105,13 +102,6 @@ def load(model: str | Path | None = None, engine: str = "ort", threads: int = 0)
             "with infer --fp32"
         )
     return Model(open_session(path, engine, threads))
-
-
-def texts_of(task: str) -> int | None:
-    """How many texts an example of a task has: 2 for a pair task, None for an unknown task."""
-    if task in PAIR_TASKS:
-        return 2
-    return 1 if task in SINGLE_TASKS else None
 
 
 def packaged() -> Path:

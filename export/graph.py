@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from inhibi.engine.errors import InputError
 from inhibi.engine.metadata import Metadata
 from inhibi.export.bodies import functions
 from inhibi.export.bounds import prove
@@ -47,10 +48,20 @@ def build(student: IntegerStudent) -> onnx.ModelProto:
 
 
 def write(model: onnx.ModelProto, path: str | Path) -> None:
-    """Write the file whole or not at all: a reader never sees half a model."""
-    partial = Path(f"{path}.partial")
-    partial.write_bytes(model.SerializeToString(deterministic=True))
-    os.replace(partial, path)
+    """Write the file whole or not at all: a reader never sees half a model.
+
+    `InputError` where it cannot be written, or where `path` is a folder or a device.
+    """
+    path, partial = Path(path), Path(f"{path}.partial")
+    if path.exists() and not path.is_file():
+        raise InputError(f"cannot write {path}: it is no file")
+    try:
+        partial.write_bytes(model.SerializeToString(deterministic=True))
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def metadata(student: IntegerStudent, bounds: dict[str, int]) -> Metadata:
@@ -70,6 +81,7 @@ def metadata(student: IntegerStudent, bounds: dict[str, int]) -> Metadata:
         signed=student.signed,
         n0=student.n0,
         task=student.task,
+        texts=student.texts,
         problem=student.problem,
         labels=student.labels,
         output_scale=student.output_scale,

@@ -168,6 +168,7 @@ class IntegerStudent:
     n0: float | None = None
     token_types: bool = True
     task: str = ""
+    texts: int = 1
     nudged_pairs: int = 0
     provenance: Mapping[str, Any] = field(default_factory=dict)
 

@@ -23,6 +23,7 @@ from inhibi.export.integers import (
     RequantizedLinear,
 )
 from inhibi.export.weight_pairs import limit_pairs, pair_excess
+from inhibi.kd.data import Task
 from inhibi.qat.layers import RESIDUAL_UNIT, QuantAttention, QuantEmbeddings, QuantNorm
 from inhibi.qat.student import QuantLayer, QuantLookup, QuantStudent
 
@@ -36,7 +37,7 @@ SMALLEST_RATIO = 2.0**-22  # of scales: well above the one that a multiplier of 
 def integer_student(
     student: QuantStudent,
     tokenizer: PreTrainedTokenizerBase,
-    task: str,
+    task: Task,
     provenance: dict[str, Any],
 ) -> IntegerStudent:
     """The integers of a trained student, as docs/SPEC.md defines them."""
@@ -67,9 +68,10 @@ def integer_student(
         tokenizer=tokenizer_json(tokenizer),
         centred=settings.centred,
         signed=settings.signed,
-        n0=settings.n0,
+        n0=settings.n0 or None,
         token_types=len(student.embeddings.tables) == 3,
-        task=task,
+        task=task.name,
+        texts=len(task.columns),
         nudged_pairs=sum(
             nudged(module) for module in student.modules() if isinstance(module, QuantLinear)
         ),
@@ -214,5 +216,5 @@ def _attention(attention: QuantAttention, channels: int, max_tokens: int) -> Inh
         score_shift=score_shift,
         multiplier=multiplier,
         shift=shift,
-        length=fixed.length_table(max_tokens, inhibitor.settings.n0),
+        length=fixed.length_table(max_tokens, inhibitor.settings.n0 or None),
     )

@@ -23,13 +23,13 @@ class InhibitorSettings:
     scope: "head" or "layer", the sharing of gamma, alpha and beta. centred: Z is centred over the
     valid keys before alpha is added; else alpha is subtracted (the 2023 paper). signed: positive
     and negative values are both drawn towards 0; else (V - Z)+. n0: the context is scaled by n0/n
-    for n valid keys; None is the papers' plain sum. gamma, alpha, beta: the initial values.
+    for n valid keys; 0 is the papers' plain sum. gamma, alpha, beta: the initial values.
     """
 
     scope: str = "head"
     centred: bool = True
     signed: bool = True
-    n0: float | None = 16.0
+    n0: float = 16.0
     gamma: float = 1.0
     alpha: float = 0.5
     beta: float = 0.3
@@ -37,8 +37,8 @@ class InhibitorSettings:
     def __post_init__(self) -> None:
         if self.scope not in ("head", "layer"):
             raise ValueError(f"scope is {self.scope!r}: write 'head' or 'layer'")
-        if self.n0 is not None and not 0 < self.n0 <= 128:  # the file's length table ends there
-            raise ValueError(f"n0 is {self.n0}: it must lie in (0, 128]; beta takes any factor")
+        if not 0 <= self.n0 <= 128:  # the file's length table ends there
+            raise ValueError(f"n0 is {self.n0}: it must lie in [0, 128]; beta takes any factor")
 
 
 class Inhibitor(nn.Module):
@@ -78,9 +78,9 @@ def mean_over_keys(scores: Tensor, valid: Tensor | None) -> Tensor:
     return (scores * weight).sum(-1, keepdim=True) / weight.sum(-1, keepdim=True)
 
 
-def length_factor(n0: float | None, value: Tensor, valid: Tensor | None) -> Tensor | float:
-    """n0/n for n valid keys, broadcastable to [B,H,T,d]; 1 for a plain sum."""
-    if n0 is None:
+def length_factor(n0: float, value: Tensor, valid: Tensor | None) -> Tensor | float:
+    """n0/n for n valid keys, broadcastable to [B,H,T,d]; 1 for a plain sum (n0 = 0)."""
+    if n0 == 0:
         return 1.0
     if valid is None:
         return n0 / value.shape[-2]

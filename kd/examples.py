@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
+from inhibi.engine.errors import InputError
 from inhibi.kd.data import Task
 
 if TYPE_CHECKING:
@@ -43,7 +44,23 @@ def labelled(
     """The examples of a task's split, cut at `max_length` tokens."""
     texts = [list(rows[column]) for column in task.columns]
     encoded = tokenizer(*texts, truncation=True, max_length=max_length)
-    return _examples(encoded, [float(label) for label in rows["label"]])
+    return _examples(encoded, label_ids(rows, task))
+
+
+def label_ids(rows: "Dataset", task: Task) -> list[float]:
+    """Ids in the task's order of labels, by name where the data carry names; scores as they are.
+
+    Raises `InputError` where the names are others.
+    """
+    names = getattr(rows.features["label"], "names", None)
+    labels = [float(label) for label in rows["label"]]
+    if names is None or task.labels is None or tuple(names) == task.labels:
+        return labels
+    if set(names) != set(task.labels):
+        raise InputError(
+            f"{task.name} has the labels {', '.join(task.labels)}, the data have {', '.join(names)}"
+        )
+    return [float(task.labels.index(names[int(label)])) for label in labels]
 
 
 def unlabelled(
@@ -75,8 +92,8 @@ def joined(
     """
     draw = random.Random(seed)
     by_label: dict[float, list[str]] = {}
-    for text, label in zip(rows[task.columns[0]], rows["label"], strict=True):
-        by_label.setdefault(float(label), []).append(text.strip())
+    for text, label in zip(rows[task.columns[0]], label_ids(rows, task), strict=True):
+        by_label.setdefault(label, []).append(text.strip())
     texts, labels = [], []
     for _ in range(count):
         label = draw.choice(sorted(by_label))

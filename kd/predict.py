@@ -44,6 +44,7 @@ def logits(
     """Logits float32 [B, labels]; texts of similar length share a batch."""
     order = sorted(range(len(texts)), key=lambda i: len(str(texts[i])))
     model.eval()
+    device = next(model.parameters()).device
     made: dict[int, np.ndarray] = {}
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
@@ -55,6 +56,6 @@ def logits(
             return_tensors="pt",
         )
         with torch.inference_mode():
-            rows = model(**encoded).logits.numpy()
+            rows = model(**encoded.to(device)).logits.cpu().numpy()
         made |= dict(zip(chosen, rows, strict=True))
     return np.stack([made[i] for i in range(len(texts))])

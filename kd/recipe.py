@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from inhibi.engine.errors import InputError
+from inhibi.kd.attention import InhibitorSettings
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -31,6 +32,13 @@ class Stage:
     joined: int = 0
     save_steps: int = 250
 
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "batch_tokens", "save_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1")
+        if self.warmup > 1:
+            raise ValueError("warmup is a share of the steps, at most 1")
+
 
 @dataclass(frozen=True)
 class Distillation(Stage):
@@ -52,16 +60,29 @@ class Quantization(Distillation):
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a run besides its data and its teacher."""
+    """Everything that decides a run besides its data and its teacher. max_length: in tokens."""
 
     seed: int = 0
     max_length: int = 128
-    inhibitor: dict[str, Any] = field(default_factory=dict)
+    inhibitor: InhibitorSettings = field(default_factory=InhibitorSettings)
     teacher: Stage = field(default_factory=Stage)
     align: Stage = field(default_factory=Stage)
     distill: Distillation = field(default_factory=Distillation)
     qat: Quantization = field(default_factory=Quantization)
     sha256: str = ""
+
+    def __post_init__(self) -> None:
+        if self.max_length < 8:
+            raise ValueError("max_length must be at least 8 tokens")
+
+
+TABLES: dict[str, type] = {
+    "inhibitor": InhibitorSettings,
+    "teacher": Stage,
+    "align": Stage,
+    "distill": Distillation,
+    "qat": Quantization,
+}
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -77,9 +98,8 @@ def read_recipe(path: str | Path) -> Recipe:
         entries = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is no TOML file: {error}") from error
-    stages = {"teacher": Stage, "align": Stage, "distill": Distillation, "qat": Quantization}
     made = {
-        name: _make(stages[name], value, f"{file} [{name}]") if name in stages else value
+        name: _make(TABLES[name], value, f"{file} [{name}]") if name in TABLES else value
         for name, value in entries.items()
     }
     return _make(Recipe, made | {"sha256": hashlib.sha256(content).hexdigest()}, str(file))
@@ -97,7 +117,19 @@ def _make(kind: type[Made], entries: Any, where: str) -> Made:
             raise InputError(
                 f"{where} has the unknown entry {name!r}: known are {', '.join(known)}"
             )
-        default = known[name].default
-        if type(default) in (int, float) and not isinstance(value, int | float):
-            raise InputError(f"{where}: {name} must be a number, not {value!r}")
-    return kind(**entries)
+        _check_type(value, known[name].default, f"{where}: {name}")
+    try:
+        return kind(**entries)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def _check_type(value: Any, default: Any, where: str) -> None:
+    """A value has its default's type; no number in a recipe is negative."""
+    if type(default) is float and type(value) is int:
+        value = float(value)
+    if isinstance(default, bool | int | float | str) and type(value) is not type(default):
+        kind = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+        raise InputError(f"{where} must be {kind[type(default)]}, not {value!r}")
+    if isinstance(value, int | float) and not 0 <= value < 2**31:
+        raise InputError(f"{where} is {value!r}: it must not be negative, nor 2^31 or more")

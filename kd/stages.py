@@ -7,7 +7,6 @@ tokenizer) and writes metrics.json last: a folder with metrics.json is a finishe
 import json
 import os
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 import numpy as np
 from torch import nn
 from transformers import (
-    AutoModelForSequenceClassification,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     TrainingArguments,
@@ -23,13 +21,22 @@ from transformers import (
 )
 
 from inhibi.engine.errors import InputError
-from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.data import Task, load_split, load_texts
-from inhibi.kd.examples import Example, Examples, Padding, batches, joined, labelled, unlabelled
+from inhibi.kd.examples import (
+    Example,
+    Examples,
+    Padding,
+    batches,
+    joined,
+    label_ids,
+    labelled,
+    unlabelled,
+)
 from inhibi.kd.families import parts
 from inhibi.kd.predict import logits
 from inhibi.kd.recipe import Recipe, Stage
 from inhibi.kd.student import load, make_student
+from inhibi.kd.teacher import load_teacher
 from inhibi.kd.trainers import AlignTrainer, BatchTrainer, DistillTrainer, TaskTrainer
 
 
@@ -53,59 +60,60 @@ class Run:
         """The id that fills a batch."""
         return int(self.tokenizer.pad_token_id)
 
+    def check(self, teacher: str) -> None:
+        """`InputError` where the recipe, the data or the teacher do not fit: before any work."""
+        for split in ("train", self.task.validation[0]):
+            label_ids(load_split(self.task, split, self.data_dir), self.task)
+        r = self.recipe
+        for stage in (r.teacher, r.align, r.distill, r.qat):
+            if stage.joined and (len(self.task.columns) > 1 or self.task.labels is None):
+                raise InputError(
+                    f"the recipe joins sentences, which {self.task.name} does not allow: "
+                    "set joined = 0 (it needs single sentences with labels)"
+                )
+            if stage.texts and not self.texts:
+                raise InputError(
+                    "the recipe mixes in unlabelled texts: name parquet files with --text, "
+                    "or set texts = 0 in a recipe of your own"
+                )
+        load_texts(list(self.texts))
+        if not self.finished("teacher"):
+            positions = parts(self.load_teacher(teacher)).position.num_embeddings
+            if r.max_length > positions:
+                raise InputError(
+                    f"the recipe's max_length is {r.max_length}, the teacher has {positions} "
+                    "positions: lower max_length"
+                )
+
+    def load_teacher(self, name: str) -> PreTrainedModel:
+        """The checkpoint to fine-tune, or the fine-tuned one where the recipe has no steps."""
+        return load_teacher(name, self.task, trained=self.recipe.teacher.steps == 0)
+
     def examples(self, stage: Stage) -> Examples:
         """The training examples of a stage: the task's, joined ones, unlabelled texts."""
         rows = load_split(self.task, "train", self.data_dir)
         length, seed = self.recipe.max_length, self.recipe.seed
         made: list[Example] = labelled(rows, self.task, self.tokenizer, length)
         if stage.joined:
-            if len(self.task.columns) > 1 or self.task.labels is None:
-                raise InputError("joined sentences need a single-sentence classification task")
             made += joined(rows, self.task, stage.joined, self.tokenizer, length, seed)
         if stage.texts:
-            if not self.texts:
-                raise InputError("the recipe mixes in texts: name parquet files with --text")
             texts = load_texts(list(self.texts))
             made += unlabelled(texts, stage.texts, self.tokenizer, length, seed)
         return Examples(made)
-
-
-def load_teacher(name: str, task: Task) -> PreTrainedModel:
-    """A checkpoint from a folder or the hub with a head for `task`; weights from safetensors.
-
-    A head of another task is replaced by a new one. Raises `InputError`.
-    """
-    labels = task.labels or ("score",)
-    options = {
-        "num_labels": len(labels),
-        "id2label": dict(enumerate(labels)),
-        "label2id": {label: i for i, label in enumerate(labels)},
-        "problem_type": None if task.labels else "regression",
-    }
-    try:
-        model = AutoModelForSequenceClassification.from_pretrained(
-            name, use_safetensors=True, ignore_mismatched_sizes=True, **options
-        )
-    except (OSError, ValueError) as error:
-        raise InputError(f"no teacher {name}: {str(error).splitlines()[0]}") from error
-    parts(model)
-    model.config.finetuning_task = task.name
-    return model
 
 
 def teacher_stage(run: Run, name: str) -> PreTrainedModel:
     """Fine-tune the checkpoint `name` on the task, or take it as it is where steps = 0."""
     if not run.finished("teacher"):
         set_seed(run.recipe.seed)  # the new head's weights
-        model = load_teacher(name, run.task)
-        train(run, "teacher", run.recipe.teacher, TaskTrainer, model)
+        train(run, "teacher", run.recipe.teacher, TaskTrainer, run.load_teacher(name))
     return load(run.folder / "teacher")
 
 
 def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
     """Train Q, K, V, gamma, alpha, beta of a new student, layer by layer."""
     if not run.finished("align"):
-        student = make_student(teacher, InhibitorSettings(**run.recipe.inhibitor))
+        student = make_student(teacher, run.recipe.inhibitor)
         for parameter in student.parameters():
             parameter.requires_grad_(False)
         for layer in parts(student).layers:
@@ -133,7 +141,6 @@ def train(
 ) -> None:
     """Train `model` as `stage` says, continuing at the last complete checkpoint if there is one."""
     folder = run.folder / name
-    started = time.monotonic()
     print(f"{name}: {stage.steps} steps", file=sys.stderr)
     history: list[dict[str, float]] = []
     if stage.steps:
@@ -157,7 +164,6 @@ def train(
         {
             "stage": name,
             "steps": stage.steps,
-            "seconds": round(time.monotonic() - started, 1),
             "validation": validate(run, model),
             "log": history,
         },
@@ -169,7 +175,7 @@ def validate(run: Run, model: nn.Module) -> dict[str, float]:
     rows = load_split(run.task, run.task.validation[0], run.data_dir)
     columns = [list(rows[column]) for column in run.task.columns]
     texts = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
-    made, labels = logits(model, run.tokenizer, texts), np.array(rows["label"])
+    made, labels = logits(model, run.tokenizer, texts), np.array(label_ids(rows, run.task))
     if run.task.labels is None:
         return {"pearson": float(np.corrcoef(made[:, 0], labels)[0, 1])}
     return {"accuracy": float((made.argmax(-1) == labels).mean())}

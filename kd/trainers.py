@@ -47,8 +47,8 @@ class AlignTrainer(BatchTrainer):
     """
 
     def __init__(self, *args: Any, teacher: PreTrainedModel, **kwargs: Any) -> None:
-        self.teacher = teacher
         super().__init__(*args, **kwargs)
+        self.teacher = teacher.to(self.args.device)
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
@@ -71,9 +71,9 @@ class DistillTrainer(BatchTrainer):
     def __init__(
         self, *args: Any, teacher: PreTrainedModel, weights: Distillation, **kwargs: Any
     ) -> None:
-        self.teacher = teacher
-        self.weights = weights
         super().__init__(*args, **kwargs)
+        self.teacher = teacher.to(self.args.device)
+        self.weights = weights
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any

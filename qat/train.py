@@ -1,13 +1,10 @@
 """`qat-train`: teacher, align, distill, qat; every stage resumable."""
 
 import argparse
-import json
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from inhibi.engine.cli import Parser
-from inhibi.engine.errors import InputError, MissingExtra, command
+from inhibi.engine.errors import MissingExtra, command
 
 DESCRIPTION = """\
 Train an integer student: fine-tune a teacher on a task, align an inhibitor student with it layer by
@@ -16,7 +13,8 @@ in a folder of RUN; an interrupted run continues with --resume."""
 
 EXAMPLES = """\
 example:
-  qat-train --task sst2 --teacher distilbert-base-uncased --recipe sst2 --out runs/sst2
+  qat-train --task sst2 --teacher distilbert-base-uncased --recipe sst2 --out runs/sst2 \\
+    --text wiki.parquet
   export-onnx runs/sst2 -o student.onnx
 """
 
@@ -56,15 +54,17 @@ def main(argv: list[str] | None = None) -> None:
     except ImportError as error:
         raise MissingExtra("train", error.name or "torch") from error
     transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     run_stages(chosen)
 
 
 def run_stages(chosen: argparse.Namespace) -> None:
     """All stages of a run, skipping the finished ones."""
-    from inhibi.kd.data import find_task, load_split
+    from inhibi.kd.data import find_task
     from inhibi.kd.predict import load_tokenizer
     from inhibi.kd.recipe import read_recipe
     from inhibi.kd.stages import Run, align_stage, distill_stage, teacher_stage
+    from inhibi.qat.record import describe, open_run
     from inhibi.qat.stage import qat_stage
 
     task, recipe = find_task(chosen.task), read_recipe(chosen.recipe)
@@ -76,47 +76,13 @@ def run_stages(chosen: argparse.Namespace) -> None:
         texts=tuple(chosen.text),
         tokenizer=load_tokenizer(chosen.teacher),
     )
-    for split in ("train", task.validation[0]):  # before anything is written
-        load_split(task, split, run.data_dir)
-    _open(run.folder, _description(chosen, recipe), chosen.resume)
+    run.check(chosen.teacher)
+    open_run(run.folder, describe(chosen, recipe), chosen.resume)
     teacher = teacher_stage(run, chosen.teacher)
     student = align_stage(run, teacher)
     student = distill_stage(run, teacher, student)
     qat_stage(run, teacher, student)
     print(f"done: export-onnx {run.folder} -o student.onnx")
-
-
-def _open(folder: Path, description: dict[str, Any], resume: bool) -> None:
-    """Start or continue the run: run.json must say the same when it continues."""
-    from inhibi.kd.stages import write_json
-
-    file = folder / "run.json"
-    if not file.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(file, description)
-        return
-    if not resume:
-        raise InputError(f"{folder} already holds a run: add --resume, or name another --out")
-    before = json.loads(file.read_text())
-    for name in ("task", "teacher", "recipe_sha256", "text"):
-        if before.get(name) != description[name]:
-            raise InputError(
-                f"{folder} was started with {name} {before.get(name)}, not {description[name]}: "
-                "continue with the same arguments, or name another --out"
-            )
-
-
-def _description(chosen: argparse.Namespace, recipe: Any) -> dict[str, Any]:
-    packages = ("inhibi", "torch", "transformers", "brevitas", "datasets")
-    return {
-        "task": chosen.task,
-        "teacher": Path(chosen.teacher).name,
-        "recipe": Path(chosen.recipe).stem,
-        "recipe_sha256": recipe.sha256,
-        "seed": recipe.seed,
-        "text": [Path(file).name for file in chosen.text],
-        "versions": {name: metadata.version(name) for name in packages},
-    }
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def paper(q: Tensor, k: Tensor, v: Tensor, gamma: float, alpha: float, signed: b
 @pytest.mark.parametrize("signed", [True, False])
 def test_it_is_the_papers_formula(signed: bool) -> None:
     q, k, v = draw(1, 2, 5, 4)
-    settings = InhibitorSettings(signed=signed, n0=None, gamma=0.7, alpha=0.6, beta=0.9)
+    settings = InhibitorSettings(signed=signed, n0=0.0, gamma=0.7, alpha=0.6, beta=0.9)
     made = Inhibitor(settings, 2).double()(q, k, v, None)
     for h in range(2):
         expected = 0.9 * paper(q[0, h], k[0, h], v[0, h], 0.7, 0.6, signed)
@@ -48,7 +48,7 @@ def test_it_is_the_papers_formula(signed: bool) -> None:
 
 def test_the_uncentred_shift_is_subtracted() -> None:
     q, k, v = draw(1, 1, 4, 3)
-    settings = InhibitorSettings(centred=False, n0=None, gamma=1.0, alpha=0.5, beta=1.0)
+    settings = InhibitorSettings(centred=False, n0=0.0, gamma=1.0, alpha=0.5, beta=1.0)
     z = (manhattan(q, k) / 3**0.5 - 0.5).clamp(min=0)
     made = Inhibitor(settings, 1).double()(q, k, v, None)
     torch.testing.assert_close(made, inhibit(v, z, True))
@@ -79,7 +79,7 @@ def test_padding_changes_nothing(centred: bool, signed: bool) -> None:
 
 def test_the_length_factor() -> None:
     q, k, v = draw(1, 2, 5, 4)
-    plain = Inhibitor(InhibitorSettings(n0=None), 2).double()(q, k, v, None)
+    plain = Inhibitor(InhibitorSettings(n0=0.0), 2).double()(q, k, v, None)
     scaled = Inhibitor(InhibitorSettings(n0=16.0), 2).double()(q, k, v, None)
     torch.testing.assert_close(scaled, plain * 16 / 5)
 
@@ -92,7 +92,7 @@ def test_scalars_per_layer_are_shared_by_the_heads() -> None:
     torch.testing.assert_close(head(q, k, v, None), layer(q, k, v, None))
 
 
-@pytest.mark.parametrize("wrong", [{"scope": "token"}, {"n0": 0.0}, {"n0": 129.0}])
+@pytest.mark.parametrize("wrong", [{"scope": "token"}, {"n0": -1.0}, {"n0": 129.0}])
 def test_settings_are_checked(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         InhibitorSettings(**wrong)  # type: ignore[arg-type]

@@ -3,8 +3,10 @@
 import io
 import json
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -50,8 +52,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     score = tiny_student(labels=("score",), problem="regression")
     write(build(replace(tiny_student(), task="sst2")), folder / "single.onnx")
-    write(build(replace(tiny_student(), task="mrpc")), folder / "pair.onnx")
-    write(build(replace(score, task="stsb")), folder / "score.onnx")
+    write(build(replace(tiny_student(), task="mrpc", texts=2)), folder / "pair.onnx")
+    write(build(replace(score, task="stsb", texts=2)), folder / "score.onnx")
     return folder
 
 
@@ -139,13 +141,17 @@ def test_a_long_text_is_answered_with_a_note(infer: Infer, tiny_model: Path) -> 
     assert short.out[0].split("\t")[:2] == infer("good bad").out[0].split("\t")[:2]
 
 
-@pytest.mark.filterwarnings("default")
-def test_an_engine_s_warning_is_a_note(infer: Infer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("action", ["default", "error"])
+def test_an_engine_s_warning_is_a_note(
+    infer: Infer, monkeypatch: pytest.MonkeyPatch, action: Literal["default", "error"]
+) -> None:
     monkeypatch.setattr(runtime, "LONG", 3)
-    ran = infer("good film", "bad film")
+    with warnings.catch_warnings():
+        warnings.simplefilter(action)
+        ran = infer("good film", "bad film")
     assert (ran.status, len(ran.out)) == (0, 2)
-    [note] = ran.err
-    assert note.startswith("note: 4 tokens at once")
+    assert len(ran.err) == 2  # each time
+    assert all(note.startswith("note: 4 tokens at once") for note in ran.err)
 
 
 def test_pairs_are_two_fields(infer: Infer, models: Path) -> None:
@@ -207,6 +213,13 @@ def test_a_bad_line_is_named_when_looking_inside(infer: Infer, option: list[str]
     assert ran.status == 1
     assert ran.err == ["error: text 1 is empty"]
     assert len(ran.out) == len(infer(*option, "good").out)
+
+
+@pytest.mark.parametrize("option", [["--trace"], ["--diff", "ort,numpy"]])
+def test_a_long_text_is_noted_when_looking_inside(infer: Infer, option: list[str]) -> None:
+    ran = infer(*option, "--max-length", "4", "good bad film warm", "good")
+    assert ran.status == 0
+    assert ran.err == ["note: text 1 is too long: only its first 4 tokens were read"]
 
 
 def test_diff_names_the_first_tensor_that_differs(

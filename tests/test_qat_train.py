@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
-from tiny_teacher import save_data, save_teacher
+from safetensors.torch import load_file, save_file
+from tiny_teacher import save_data, save_teacher, tiny_bert, tiny_tokenizer
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
 from inhibi.engine import load
 from inhibi.export import cli as export_cli
+from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.predict import load_tokenizer, logits
+from inhibi.kd.student import make_student
 from inhibi.qat import student as qat_student
 from inhibi.qat import train as qat_train
 
@@ -83,7 +85,7 @@ def run(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["distill", "qat"])
+@pytest.mark.parametrize("stage", ["teacher", "distill", "qat"])
 def test_a_killed_run_ends_with_the_same_bits(
     stage: str, inputs: Path, run: Path, tmp_path: Path
 ) -> None:
@@ -171,10 +173,63 @@ def test_mistakes_are_one_line(inputs: Path, tmp_path: Path, fails: Callable[...
     assert "only WordPiece" in fails(with_("--teacher", str(tmp_path / "b")))
     assert "no data folder" in fails(with_("--data-dir", str(tmp_path / "nowhere")))
     assert "lacks the split train of cola" in fails(with_("--task", "cola"))
+    assert "holds no run to resume" in fails([*good, "--resume"])
+    recipe = tmp_path / "texts.toml"
+    for content, message in {
+        "[distill]\ntexts = 5": "name parquet files with --text",
+        "max_length = 100": "the teacher has 40 positions",
+    }.items():
+        recipe.write_text(content)
+        assert message in fails(with_("--recipe", str(recipe)))
+    assert "no text file" in fails([*good, "--text", str(tmp_path / "none.parquet")])
     assert not (tmp_path / "run").exists()
 
 
-def test_export_needs_a_finished_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        export_cli.main([str(tmp_path), "-o", str(tmp_path / "student.onnx")])
-    assert "holds no finished student" in capfd.readouterr().err
+@pytest.fixture
+def quantized(tmp_path: Path) -> Path:
+    """The folder of a finished run whose student was never trained."""
+    folder = tmp_path / "run"
+    student = make_student(tiny_bert(), InhibitorSettings())
+    made = qat_student.QuantStudent(student, qat_student.QuantizationSettings(1, 100.0))
+    batch = tiny_tokenizer()("a good film", return_tensors="pt")
+    with torch.no_grad():
+        made.train()(**batch)
+    made.save_pretrained(folder / "qat")
+    tiny_tokenizer().save_pretrained(folder / "qat")
+    (folder / "qat" / "metrics.json").write_text("{}")
+    (folder / "run.json").write_text('{"task": "sst2"}')
+    return folder
+
+
+def test_export_mistakes_are_one_line(
+    quantized: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def said(run: Path, output: Path) -> str:
+        with pytest.raises(SystemExit) as ended:
+            export_cli.main([str(run), "-o", str(output)])
+        assert ended.value.code == 2
+        [line] = capfd.readouterr().err.splitlines()
+        return line
+
+    output = tmp_path / "student.onnx"
+    export_cli.main([str(quantized), "-o", str(output)])
+    assert load(output).metadata.task == "sst2"
+    output.unlink()
+    capfd.readouterr()
+
+    assert "no run of qat-train: it has no run.json" in said(tmp_path / "nope", output)
+    assert "it is no file" in said(quantized, tmp_path)
+    assert "cannot write /proc/x.onnx" in said(quantized, Path("/proc/x.onnx"))
+    file = quantized / "qat" / "model.safetensors"
+    weights = load_file(file)
+    name = next(key for key in weights if key.endswith("beta"))
+    save_file(weights | {name: weights[name] * 1e30}, file)
+    assert "no integer form (a ratio of scales is not" in said(quantized, output)
+    (quantized / "qat" / "config.json").write_text("{")
+    assert "config.json is damaged" in said(quantized, output)
+    (quantized / "qat" / "metrics.json").unlink()
+    assert "holds no finished student: run qat-train" in said(quantized, output)
+    for damaged in ("", "[]", "{}", '{"task": "sst3"}'):
+        (quantized / "run.json").write_text(damaged)
+        assert "run.json is damaged" in said(quantized, output)
+    assert set(tmp_path.iterdir()) == {quantized}

@@ -14,7 +14,7 @@ def test_packaged_recipes(file: Path) -> None:
     by_name, by_path = read_recipe(file.stem), read_recipe(file)
     assert by_name == by_path
     assert by_name.qat.steps > 0
-    InhibitorSettings(**by_name.inhibitor)
+    assert isinstance(by_name.inhibitor, InhibitorSettings)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,15 @@ def test_packaged_recipes(file: Path) -> None:
         ("seed = ", "is no TOML file"),
         ("sed = 1", "unknown entry 'sed'"),
         ("[align]\nstep = 5", r"\[align\] has the unknown entry 'step'"),
-        ("[qat]\nsteps = 'many'", "steps must be a number"),
+        ("[qat]\nsteps = 'many'", "steps must be a whole number"),
+        ("[qat]\nsteps = 2.5", "steps must be a whole number, not 2.5"),
+        ("[qat]\nsteps = -1", "must not be negative"),
+        ("[qat]\nsteps = true", "steps must be a whole number, not True"),
+        ("[align]\nbatch_size = 0", "batch_size must be at least 1"),
+        ("[inhibitor]\nfoo = 1", r"\[inhibitor\] has the unknown entry 'foo'"),
+        ("[inhibitor]\nn0 = 200", r"must lie in \[0, 128\]"),
+        ("[inhibitor]\nscope = 'token'", "write 'head' or 'layer'"),
+        ("max_length = 2", "at least 8 tokens"),
         ("distill = 3", "must be a table"),
     ],
 )

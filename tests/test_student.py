@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -92,9 +93,9 @@ def test_a_config_without_the_inhibitor_is_refused(tmp_path: Path) -> None:
 
 
 def test_settings_are_kept(tmp_path: Path) -> None:
-    save_teacher(tmp_path, student(tiny_bert(), scope="layer", signed=False, n0=None))
+    save_teacher(tmp_path, student(tiny_bert(), scope="layer", signed=False, n0=0.0))
     inhibitor = parts(load(tmp_path)).layers[0].attention.inhibitor
-    assert inhibitor.settings == InhibitorSettings(scope="layer", signed=False, n0=None)  # type: ignore[union-attr]
+    assert inhibitor.settings == InhibitorSettings(scope="layer", signed=False, n0=0.0)  # type: ignore[union-attr]
 
 
 def test_pickled_weights_are_not_loaded(tmp_path: Path) -> None:
@@ -120,3 +121,42 @@ def test_other_tokenizers_are_refused(tmp_path: Path) -> None:
     PreTrainedTokenizerFast(tokenizer_object=bpe, unk_token="<unk>").save_pretrained(tmp_path)
     with pytest.raises(InputError, match="is BPE: only WordPiece"):
         load_tokenizer(tmp_path)
+
+
+def change_config(folder: Path, **entries: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | entries))
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: truncate(folder / "model.safetensors"), "damaged or incomplete"),
+        (lambda folder: truncate(folder / "config.json"), r"config\.json is damaged"),
+        (lambda folder: (folder / "config.json").write_text("[]"), r"config\.json is damaged"),
+        (lambda folder: change_config(folder, intermediate_size=7), "size mismatch"),
+        (lambda folder: change_config(folder, inhibitor={"strength": 1}), "'strength'"),
+        (lambda folder: change_config(folder, inhibitor={"scope": "all"}), "scope is 'all'"),
+        (lambda folder: change_config(folder, quantization={}), "a quantized student: .*export-on"),
+    ],
+)
+def test_a_damaged_checkpoint_is_one_line(
+    damage: Callable[[Path], None], message: str, tmp_path: Path
+) -> None:
+    save_teacher(tmp_path, student(tiny_bert()))
+    damage(tmp_path)
+    with pytest.raises(InputError, match=message) as caught:
+        load(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_runs_folder_names_its_checkpoints(tmp_path: Path) -> None:
+    for stage in ("teacher", "distill"):
+        tiny_bert().config.save_pretrained(tmp_path / stage)
+    with pytest.raises(InputError, match=f"choose {tmp_path}/teacher or {tmp_path}/distill"):
+        load(tmp_path)

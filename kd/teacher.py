@@ -1,0 +1,53 @@
+"""Teachers: a checkpoint from a folder or the hub with a head for the task."""
+
+import torch
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+
+from inhibi.engine.errors import InputError
+from inhibi.kd.data import Task
+from inhibi.kd.families import parts
+
+
+def load_teacher(name: str, task: Task, trained: bool) -> PreTrainedModel:
+    """The checkpoint with a classifier whose rows are the task's labels; safetensors only.
+
+    A head with the task's label names is put in the task's order. Any other is replaced by a new
+    one, to be fine-tuned, or refused where the checkpoint is to be used as it is (`trained`).
+    Raises `InputError`.
+    """
+    labels = task.labels or ("score",)
+    try:
+        config = AutoConfig.from_pretrained(name)
+        if hasattr(config, "inhibitor"):
+            raise InputError(f"{name} is an inhibitor student: a teacher has softmax attention")
+        own = [config.id2label[i].lower() for i in range(config.num_labels)]
+        config.num_labels = len(labels)
+        model, info = AutoModelForSequenceClassification.from_pretrained(
+            name,
+            config=config,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(f"no teacher {name}: {str(error).splitlines()[0]}") from error
+    found = parts(model)
+    known = task.labels is None or sorted(own) == sorted(labels)
+    if trained and (info["missing_keys"] or info["mismatched_keys"] or not known):
+        raise InputError(
+            f"{name} has no head with the labels {', '.join(labels)}: "
+            "let the recipe fine-tune it ([teacher] steps)"
+        )
+    if task.labels and known:
+        _reorder(found.classifier, [own.index(label) for label in labels])
+    model.config.id2label = dict(enumerate(labels))
+    model.config.label2id = {label: i for i, label in enumerate(labels)}
+    model.config.problem_type = None if task.labels else "regression"
+    model.config.finetuning_task = task.name
+    return model
+
+
+def _reorder(classifier: torch.nn.Linear, order: list[int]) -> None:
+    with torch.no_grad():
+        classifier.weight.copy_(classifier.weight[order].clone())
+        classifier.bias.copy_(classifier.bias[order].clone())

@@ -1,0 +1,68 @@
+"""run.json: what a run was started with, so that it continues with the same and can be traced."""
+
+import argparse
+import hashlib
+import json
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from inhibi.engine.errors import InputError
+from inhibi.kd.recipe import Recipe
+from inhibi.kd.stages import write_json
+
+PACKAGES = ("inhibi", "torch", "transformers", "brevitas", "datasets")
+
+
+def describe(chosen: argparse.Namespace, recipe: Recipe) -> dict[str, Any]:
+    """The arguments, with hashes instead of paths, and the versions."""
+    return {
+        "task": chosen.task,
+        "teacher": Path(chosen.teacher).name,
+        "teacher_sha256": _sha256(*sorted(Path(chosen.teacher).glob("*.safetensors"))),
+        "recipe": Path(chosen.recipe).stem,
+        "recipe_sha256": recipe.sha256,
+        "seed": recipe.seed,
+        "text": {Path(file).name: _sha256(Path(file)) for file in chosen.text},
+        "versions": {name: metadata.version(name) for name in PACKAGES},
+    }
+
+
+def open_run(folder: Path, description: dict[str, Any], resume: bool) -> None:
+    """Start the run, or continue it: then everything but the versions must be as before."""
+    file = folder / "run.json"
+    if resume != file.is_file():
+        raise InputError(
+            f"{folder} holds no run to resume: leave --resume out"
+            if resume
+            else f"{folder} already holds a run: add --resume, or name another --out"
+        )
+    if not resume:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(file, description)
+        return
+    before = read(folder)
+    for name, value in description.items():
+        if name != "versions" and before.get(name) != value:
+            raise InputError(
+                f"{folder} was started with {name} {before.get(name)}, not {value}: "
+                "continue with the same arguments, or name another --out"
+            )
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The run's run.json. Raises `InputError`."""
+    file = folder / "run.json"
+    try:
+        made = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} cannot be read: {folder} is no run of qat-train") from error
+    return dict(made)
+
+
+def _sha256(*files: Path) -> str:
+    """Of all files together; empty for none (a name on the hub)."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest() if files else ""
