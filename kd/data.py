@@ -104,8 +104,11 @@ def _read(file: Path) -> "Dataset":
         return _datasets().Dataset.from_parquet(str(file))
     except MissingExtra:
         raise
-    except Exception as error:  # damaged or empty: the readers' errors have no common base
-        raise InputError(f"{file} cannot be read: {error}") from error
+    except Exception as error:  # the readers' errors have no common base
+        reason = error.__cause__ or error
+        raise InputError(
+            f"{file} cannot be read: it is empty, damaged or no parquet file ({reason})"
+        ) from error
 
 
 def _parquet(task: Task, split: str, folder: Path) -> Path:
@@ -124,4 +127,5 @@ def _datasets():  # type: ignore[no-untyped-def]
     except ImportError as error:
         raise MissingExtra("eval", "datasets") from error
     datasets.utils.logging.disable_progress_bar()
+    datasets.utils.logging.set_verbosity(datasets.utils.logging.CRITICAL)  # what it logs it raises
     return datasets

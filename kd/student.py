@@ -1,18 +1,26 @@
 """Inhibitor students: made from a teacher, saved as a normal checkpoint, loaded without loss."""
 
 import copy
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 
 from inhibi.engine.errors import InputError
 from inhibi.kd.attention import Inhibitor, InhibitorSettings
 from inhibi.kd.families import parts
+
+FLOAT_STAGES = ("teacher", "align", "distill")
 
 # The names of dropout in BERT's and DistilBERT's config.json.
 DROPOUT = (
@@ -49,20 +57,38 @@ def load(path: str | Path) -> PreTrainedModel:
     alpha and beta and run softmax attention. Raises `InputError`.
     """
     folder = Path(path)
-    if not (folder / "config.json").is_file():
-        raise InputError(f"{folder} is no checkpoint: it has no config.json")
-    config = AutoConfig.from_pretrained(folder)
-    model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
-    settings = getattr(config, "inhibitor", None)
-    if settings is not None:
-        attach(model, InhibitorSettings(**settings))
-    _fill(model, _weights(folder), folder)
+    config = read_config(folder)
+    if hasattr(config, "quantization"):
+        raise InputError(f"{folder} is a quantized student: write its file with export-onnx")
+    with reading(folder):
+        model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+        settings = getattr(config, "inhibitor", None)
+        if settings is not None:
+            attach(model, InhibitorSettings(**settings))
+        _fill(model, _weights(folder), folder)
     return model.eval()
 
 
-def is_student(folder: Path) -> bool:
-    """Whether this checkpoint's config.json says that it is an inhibitor."""
-    return "inhibitor" in json.loads((folder / "config.json").read_text())
+def read_config(folder: Path) -> PretrainedConfig:
+    """What config.json says. Raises `InputError`."""
+    if not (folder / "config.json").is_file():
+        stages = [str(folder / n) for n in FLOAT_STAGES if (folder / n / "config.json").is_file()]
+        instead = f"; choose {' or '.join(stages)}" if stages else ""
+        raise InputError(f"{folder} is no checkpoint: it has no config.json{instead}")
+    with reading(folder / "config.json"):
+        return AutoConfig.from_pretrained(folder)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """An error while this file or folder is read is an `InputError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # transformers', safetensors' and torch's have no common base
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path} is damaged or incomplete: {reason}") from error
 
 
 def attach(model: PreTrainedModel, settings: InhibitorSettings) -> None:

@@ -4,7 +4,6 @@ It runs on padded batches with a mask; the file runs packed sentences. Results a
 for float rounding: every value lies on its integer grid, every rounding is the engine's.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,12 +13,12 @@ from brevitas.nn import QuantIdentity
 from brevitas.quant_tensor import IntQuantTensor
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from inhibi.engine.errors import InputError
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.families import LayerParts, Parts, parts
-from inhibi.kd.student import attach
+from inhibi.kd.student import attach, read_config, reading
 from inhibi.qat.layers import (
     QuantAttention,
     QuantEmbeddings,
@@ -129,19 +128,14 @@ class QuantStudent(nn.Module):
 
 
 def load(folder: str | Path) -> QuantStudent:
-    """The quantized student saved in `folder`. Raises `InputError` where a key is missing."""
+    """The quantized student saved in `folder`. Raises `InputError` where it is none or damaged."""
     folder = Path(folder)
-    file = folder / "config.json"
-    if not file.is_file() or "quantization" not in json.loads(file.read_text()):
+    config = read_config(folder)
+    if not hasattr(config, "quantization"):
         raise InputError(f"{folder} is no quantized student: train one with qat-train")
-    config = AutoConfig.from_pretrained(folder)
-    student = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
-    attach(student, InhibitorSettings(**config.inhibitor))
-    made = QuantStudent(student, QuantizationSettings(**config.quantization))
-    try:
+    with reading(folder):
+        student = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+        attach(student, InhibitorSettings(**config.inhibitor))
+        made = QuantStudent(student, QuantizationSettings(**config.quantization))
         made.load_state_dict(load_file(folder / "model.safetensors"))
-    except (OSError, RuntimeError) as error:
-        raise InputError(
-            f"{folder} is no complete quantized student: {str(error).splitlines()[-1].strip()}"
-        ) from error
     return made.eval()

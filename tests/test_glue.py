@@ -273,7 +273,7 @@ def test_damaged_data_is_one_line(model: Model, tmp_path: Path, fails: Callable[
     line = fails(*arguments)
     assert line.startswith(f"error: {file} cannot be read: it is empty")
     file.write_bytes(b"no parquet")
-    assert "sst2 validation cannot be read" in fails(*arguments)
+    assert "validation.parquet cannot be read" in fails(*arguments)
 
 
 @pytest.mark.parametrize(
