@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from inhibi.engine.lines import Line
-from inhibi.engine.text import Text
+from inhibi.engine.text import Encoded, Text
 
 if TYPE_CHECKING:
     from inhibi.engine.model import Prediction
@@ -25,14 +25,14 @@ def shown(line: Line, answer: "Prediction | None", as_json: bool) -> str:
     return f"{first}\t{_beginning(answer.text)}"
 
 
-def report(line: Line, answer: "Prediction | None" = None) -> None:
+def report(line: Line, read: "Prediction | Encoded | None") -> None:
     """Say what is wrong with a line, or what was not read of it."""
     if line.text is None:
         say(f"error: {line.name} {line.problem}")
     if line.note:
         say(f"note: {line.name} {line.note}")
-    if answer and answer.truncated:
-        say(f"note: {line.name} is too long: only its first {answer.tokens} tokens were read")
+    if read and read.truncated:
+        say(f"note: {line.name} is too long: only its first {read.tokens} tokens were read")
 
 
 def say(line: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from functools import wraps
 
@@ -19,26 +20,58 @@ class MissingExtra(InputError):
         )
 
 
+class Note(UserWarning):
+    """What a user should know though nothing is wrong; a command says it each time."""
+
+
 def command(main: Callable[..., None]) -> Callable[..., None]:
     """Let `main` end as a shell expects: 1 line on stderr and status 2 for an `InputError`,
-    130 after Ctrl-C, silence when the reader of standard output has gone."""
+    or a file that cannot be read or written, 130 after Ctrl-C, silence when the reader of standard
+    output has gone. A warning is 1 line, too."""
 
     @wraps(main)
     def run(*args: object) -> None:
         try:
-            main(*args)
-            sys.stdout.flush()
+            _run(main, args)
         except InputError as error:
-            sys.exit(_line(error))
+            sys.exit(_complain(str(error)))
         except KeyboardInterrupt:
             sys.exit(130)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _output_is_lost()
             sys.exit(141)
+        except OSError as error:
+            name = error.filename or ("standard output" if _output_is_lost() else None)
+            reason = error.strerror or str(error)
+            sys.exit(_complain(f"{name}: {reason}" if name else reason))
 
     return run
 
 
-def _line(error: InputError) -> int:
-    print("error: " + " ".join(str(error).split()), file=sys.stderr)
+def _run(main: Callable[..., None], args: tuple[object, ...]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Note)
+        warnings.showwarning = lambda message, *_, **__: _say("note", str(message))
+        try:
+            main(*args)
+        finally:
+            sys.stdout.flush()
+
+
+def _output_is_lost() -> bool:
+    """Whether standard output cannot be written; then drop what Python would write at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+def _complain(message: str) -> int:
+    _say("error", message)
     return 2
+
+
+def _say(kind: str, message: str) -> None:
+    print(f"{kind}: " + " ".join(message.split()), file=sys.stderr, flush=True)

@@ -2,7 +2,6 @@
 
 import sys
 import time
-import warnings
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -24,11 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     options = arguments.options(argv)
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # as the texts come
     run = _look_inside if options.trace or options.diff else _classify
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: say(f"note: {message}")
-        status = run(options)
-    sys.stdout.flush()
-    if status:
+    if status := run(options):
         sys.exit(status)
 
 
@@ -65,11 +60,12 @@ def _look_inside(options: Namespace) -> int:
     status = 0
     for lines in read(options.text, options.file, options.batch, models[0].fields):
         for line in lines:
-            report(line)
-            if line.text is None:
+            text = line.text
+            sentence = None if text is None else models[0].encode([text], options.max_length)[0]
+            report(line, sentence)
+            if sentence is None:
                 status = UNANSWERED
                 continue
-            sentence = models[0].encode([line.text], options.max_length)[0]
             traces = [model.session.trace(sentence) for model in models]
             if options.trace:
                 print(table(traces[0]), flush=True)

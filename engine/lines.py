@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,14 +87,14 @@ def _raw(texts: Sequence[str], file: str | None, most: int) -> Iterator[list[byt
     if file is None:
         # surrogateescape: a shell's bytes that are no UTF-8 come back as they were
         yield [text.encode("utf-8", "surrogateescape") for text in texts]
-    elif file == "-":
-        yield from _unmarked(arriving(sys.stdin.buffer, most))
-    else:
-        try:
-            with open(file, "rb") as stream:
-                yield from _unmarked(arriving(stream, most))
-        except OSError as error:
-            raise InputError(f"cannot read {file}: {error.strerror}") from error
+        return
+    standard = file == "-"
+    try:
+        with nullcontext(sys.stdin.buffer) if standard else open(file, "rb") as stream:
+            yield from _unmarked(arriving(stream, most))
+    except OSError as error:
+        name = "standard input" if standard else file
+        raise InputError(f"cannot read {name}: {error.strerror}") from error
 
 
 def _unmarked(batches: Iterator[list[bytes]]) -> Iterator[list[bytes]]:

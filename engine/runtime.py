@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from inhibi.engine.errors import InputError
+from inhibi.engine.errors import InputError, Note
 from inhibi.engine.metadata import Metadata
 
 LONG = 256  # tokens from which the attention body's H*N*N*d temporaries hurt
@@ -34,6 +34,7 @@ class Runtime:
         if n > LONG:
             warnings.warn(
                 f"{n} tokens at once take seconds and gigabytes without native operators",
+                Note,
                 stacklevel=3,
             )
         return self._session.run(["logits"], feeds)[0]
@@ -59,7 +60,8 @@ def _options(threads: int) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # failures are raised; nothing is printed beside
-    # The weights are made not to need it (weight pairs); older files of others may.
+    # Products that cannot saturate, on processors without VNNI: our weights keep the pair rule and
+    # do not need it, a file that another program made may.
     options.add_session_config_entry("session.x64quantprecision", "1")
     # The native operators' library is registered here.
     return options

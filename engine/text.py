@@ -20,8 +20,12 @@ class Encoded:
     whole: int
 
     @property
+    def tokens(self) -> int:
+        return len(self.ids)
+
+    @property
     def truncated(self) -> bool:
-        return self.whole > len(self.ids)
+        return self.whole > self.tokens
 
 
 class Tokenizer:

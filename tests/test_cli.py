@@ -1,5 +1,6 @@
 """The programs as a shell starts them: what they import, their help, pipes and signals."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 import inhibi.engine
 from inhibi.engine.cli import COMMANDS, main
+from inhibi.engine.errors import command
 
 HEAVY = ["torch", "transformers", "brevitas", "datasets"]
 
@@ -136,6 +138,30 @@ def test_a_reader_that_goes_away_is_no_error(tiny_model: Path) -> None:
         _, err = process.communicate(b"good film\n" * 100)
         assert process.returncode == 141
         assert err == b""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+@pytest.mark.parametrize("arguments", [["good film"], ["--help"]])
+def test_output_that_cannot_be_written_is_one_line(tiny_model: Path, arguments: list[str]) -> None:
+    command = [sys.executable, "-c", "from inhibi.engine.infer import main; main()", *arguments]
+    with open("/dev/full", "wb") as full:
+        ran = subprocess.run(
+            [*command, "--model", str(tiny_model)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
+            timeout=120,
+            check=False,
+        )
+    assert ran.returncode == 2
+    assert ran.stderr == b"error: standard output: No space left on device\n"
+
+
+def test_a_file_that_cannot_be_opened_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        command(lambda: open("/nowhere/at all").close())()
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "error: /nowhere/at all: No such file or directory\n"
 
 
 def test_bytes_that_are_no_text_survive_the_shell(tiny_model: Path) -> None:
