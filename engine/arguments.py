@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from inhibi.engine.cli import Parser
+from inhibi.engine.cli import Parser, positive, threads
 
 ENGINES = ("ort", "numpy")
 
@@ -33,9 +33,9 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     kind.add_argument("--fp32", action="store_true", help="run the float checkpoint --model DIR")
     add("--model", metavar="PATH", help="an exported student (default: the packaged one)")
     add("--engine", choices=ENGINES, default="ort", help="ort: fast; numpy: the readable reference")
-    add("--threads", type=_positive, default=0, metavar="N", help="engine threads (default: all)")
-    add("--batch", type=_positive, default=32, metavar="N", help="texts at once (default: 32)")
-    add("--max-length", type=_positive, metavar="N", help="tokens to read (default: all it can)")
+    add("--threads", type=threads, default=0, metavar="N", help="of ort, not numpy (default: all)")
+    add("--batch", type=positive, default=32, metavar="N", help="texts at once (default: 32)")
+    add("--max-length", type=positive, metavar="N", help="tokens to read (default: all it can)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object a line")
     form.add_argument("--trace", action="store_true", help="print every tensor's shape and range")
@@ -67,12 +67,6 @@ def _check(chosen: argparse.Namespace, parser: Parser) -> None:
         parser.error("--fp32 needs --model DIR, the folder of a float checkpoint")
     if chosen.fp32 and (chosen.trace or chosen.diff):
         parser.error("--trace and --diff look into integer students, not into --fp32")
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
-    return int(text)
 
 
 def _two_engines(text: str) -> tuple[str, str]:

@@ -19,6 +19,8 @@ COMMANDS = {
     "energy-report": ("inhibi.eval.energy_report", "count operations and bytes, estimate energy"),
 }
 
+MOST_THREADS = 1024
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports a mistake in one line and has --version."""
@@ -36,6 +38,21 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def positive(text: str) -> int:
+    """The type of an argument that is a whole number from 1 up."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
+    return int(text)
+
+
+def threads(text: str) -> int:
+    """The type of --threads."""
+    count = positive(text)
+    if count > MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"{text} is more than {MOST_THREADS}")
+    return count
 
 
 @command

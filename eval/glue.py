@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inhibi.engine.cli import Parser
+from inhibi.engine.cli import Parser, positive, threads
 from inhibi.engine.errors import InputError, MissingExtra, command
 
 if TYPE_CHECKING:
@@ -71,18 +71,12 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     add("--engine", choices=("ort", "numpy"), help="for a student file (default: ort)")
     add("--split", metavar="NAME", help="see below")
     add("--data-dir", metavar="DIR", help="folder of parquet files (default: $INHIBI_DATA)")
-    add("--limit", type=_positive, metavar="N", help="only the first N examples")
-    add("--max-length", type=_positive, metavar="N", help="tokens to read of each example")
-    add("--batch", type=_positive, default=32, metavar="N", help="examples at once (default: 32)")
-    add("--threads", type=_positive, default=0, metavar="N", help="default: the engine chooses")
+    add("--limit", type=positive, metavar="N", help="only the first N examples")
+    add("--max-length", type=positive, metavar="N", help="tokens to read of each example")
+    add("--batch", type=positive, default=32, metavar="N", help="examples at once (default: 32)")
+    add("--threads", type=threads, default=0, metavar="N", help="of ort, not numpy (default: all)")
     add("--json", action="store_true", help="JSON instead of a table")
     return parser.parse_args(argv)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
-    return int(text)
 
 
 def _data(task: "Task", options: argparse.Namespace) -> "dict[str, Examples]":

@@ -1,5 +1,8 @@
 """Mistakes: each ends `infer` with 1 clear line on standard error and status 2."""
 
+import io
+import os
+import sys
 from pathlib import Path
 
 import onnx
@@ -31,6 +34,8 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["a", "--diff", "numpy"], "'numpy' is not two of ort, numpy"),
         (["a", "--diff", "ort,tpu"], "'ort,tpu' is not two of ort, numpy"),
         (["a", "--threads", "0"], "--threads"),
+        (["a", "--threads", "1025"], "1025 is more than 1024"),
+        (["a", "--threads", "9" * 20], "--threads"),
         (["a", "--batch", "many"], "--batch"),
         (["a", "--max-length", "-3"], "--max-length"),
         (["a", "--int8", "--fp32"], "not allowed"),
@@ -94,3 +99,16 @@ def test_a_text_file_that_cannot_be_read(
     assert "absent" in complaint(capsys, "--file", str(tmp_path / "absent"), *model)
     assert "is empty" in complaint(capsys, "--file", str(tmp_path / "empty"), *model)
     assert "directory" in complaint(capsys, "--file", str(tmp_path), *model)
+
+
+def test_standard_input_that_cannot_be_read(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    tiny_model: Path,
+) -> None:
+    write_only = os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT)
+    with io.TextIOWrapper(io.BufferedReader(io.FileIO(write_only))) as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        line = complaint(capsys, "-", "--model", str(tiny_model))
+    assert "cannot read standard input: " in line
