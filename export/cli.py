@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from inhibi.engine.cli import Parser
 from inhibi.engine.errors import InputError, MissingExtra, command
+from inhibi.kd.data import Task, find_task
 
 EXAMPLES = """\
 example:
@@ -30,6 +32,12 @@ def main(argv: list[str] | None = None) -> None:
 
 def export(run: Path, output: Path) -> None:
     """Write the integer file of a finished run, whole or not at all. Raises `InputError`."""
+    task, described = _described(run)
+    folder = run / "qat"
+    if not (folder / "metrics.json").is_file():
+        raise InputError(f"{run} holds no finished student: run qat-train --out {run} --resume")
+    if not output.parent.is_dir():
+        raise InputError(f"no folder {output.parent} to write {output.name} to")
     try:
         from inhibi.export.student import integer_student
         from inhibi.kd.predict import load_tokenizer
@@ -38,13 +46,26 @@ def export(run: Path, output: Path) -> None:
         raise MissingExtra("train", error.name or "torch") from error
     from inhibi.export.graph import build, write
 
-    folder = run / "qat"
-    if not (folder / "metrics.json").is_file():
-        raise InputError(f"{run} holds no finished student: run qat-train --out {run} --resume")
-    if not output.parent.is_dir():
-        raise InputError(f"no folder {output.parent} to write {output.name} to")
-    described = json.loads((run / "run.json").read_text())
-    student = integer_student(load(folder), load_tokenizer(folder), described["task"], described)
+    trained, tokenizer = load(folder), load_tokenizer(folder)
+    try:
+        student = integer_student(trained, tokenizer, task, described)
+    except ValueError as error:
+        raise InputError(
+            f"the student in {folder} has no integer form ({error}): if its training diverged, "
+            "repeat it with a lower learning rate"
+        ) from error
     write(build(student), output)
     megabytes = output.stat().st_size / 1e6
     print(f"{output}: {megabytes:.1f} MB, {student.nudged_pairs} weight pairs held to the limit")
+
+
+def _described(run: Path) -> tuple[Task, dict[str, Any]]:
+    """The run's task and all that its run.json says."""
+    file = run / "run.json"
+    if not file.is_file():
+        raise InputError(f"{run} is no run of qat-train: it has no run.json")
+    try:
+        described = json.loads(file.read_text("utf-8"))
+        return find_task(described["task"]), described
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{file} is damaged ({error}): restore it or train again") from error

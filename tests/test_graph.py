@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto, numpy_helper
 from tiny import VOCABULARY, tiny_student
 
+from inhibi.engine.errors import InputError
 from inhibi.engine.metadata import Metadata
 from inhibi.export.graph import build, metadata, write
 from inhibi.export.integers import InhibitorAttention
@@ -96,3 +97,14 @@ def test_the_same_student_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_student_whose_shapes_disagree_is_refused() -> None:
     with pytest.raises(ValueError, match="do not divide"):
         tiny_student(hidden=30, heads=4)
+
+
+def test_a_file_is_written_whole_or_not_at_all(model: onnx.ModelProto, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for path in (folder, tmp_path / "absent" / "x.onnx", Path("/dev/null")):
+        with pytest.raises(InputError, match=f"cannot write {path}: "):
+            write(model, path)
+    assert list(tmp_path.rglob("*")) == [folder]
+    write(model, tmp_path / "x.onnx")
+    assert set(tmp_path.iterdir()) == {folder, tmp_path / "x.onnx"}
