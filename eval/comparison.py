@@ -34,8 +34,8 @@ def compare(path: Path, tokens: int, technologies: Sequence[str], weights: str) 
     """
     graph = read(path)
     most = graph.metadata.max_tokens
-    if not 2 <= tokens <= most:
-        raise InputError(f"--tokens {tokens}: this model reads 2 to {most} tokens")
+    if not 1 <= tokens <= most:
+        raise InputError(f"--tokens {tokens}: this model reads 1 to {most} tokens")
     counted = variants(graph, [tokens])
     memory = energy.WEIGHTS_FROM_DRAM if weights == "dram" else energy.ON_CHIP
     return {

@@ -27,7 +27,7 @@ class NodeCount:
 
 
 def count(graph: Graph, lengths: Sequence[int]) -> list[NodeCount]:
-    """Counts of each node for sentences of these lengths, at least 2 tokens each."""
+    """Counts of each node for sentences of these lengths, in tokens."""
     return [NodeCount(n, _operations(n, lengths), traffic(n, lengths)) for n in graph.nodes]
 
 

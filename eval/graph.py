@@ -78,7 +78,10 @@ def read(path: str | Path) -> Graph:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # protobuf's own errors have no common base class
         raise InputError(f"{path} is no ONNX file, or a damaged one") from error
-    metadata = Metadata.parse({entry.key: entry.value for entry in model.metadata_props})
+    try:
+        metadata = Metadata.parse({entry.key: entry.value for entry in model.metadata_props})
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     return Graph(_nodes(model.graph), metadata)
 
 

@@ -23,6 +23,7 @@ from inhibi.export.graph import build, write
 
 RNG = np.random.default_rng(7)
 ROWS = ((1, 8), (3, 24), (5, 33))  # rows, channels: 8 is a power of 2
+# Not 1: the mean over 1 key divides by 2, which the counting takes for a shift.
 LENGTHS = ((2,), (3, 5), (8, 2, 9))
 SHAPES = ((1, 8), (3, 16), (2, 24))  # heads, head width
 FLAGS: list[dict[str, Any]] = [

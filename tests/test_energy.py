@@ -215,6 +215,12 @@ def test_json_holds_every_node(report: Report) -> None:
     assert summed == found["operations"][INTEGER_INHIBITOR]
 
 
+def test_one_token_is_counted(report: Report) -> None:
+    found = json.loads(report("--tokens", "1", "--json"))
+    for operations in found["operations"].values():
+        assert min(operations.values()) > 0
+
+
 def test_weights_on_chip_cost_less(report: Report) -> None:
     def memory(*arguments: str) -> Any:
         found = json.loads(report("--json", "--technology", "45nm", *arguments))
@@ -239,8 +245,8 @@ def test_a_technology_of_the_users_own(report: Report, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--tokens", "1"], "reads 2 to 40 tokens"),
-        (["--tokens", "41"], "reads 2 to 40 tokens"),
+        (["--tokens", "0"], "reads 1 to 40 tokens"),
+        (["--tokens", "41"], "reads 1 to 40 tokens"),
         (["--technology", "28nm"], "no technology 28nm"),
         (["--technology", __file__], "is no energy table"),
         (["--tokens", "many"], "--tokens"),
@@ -256,6 +262,9 @@ def test_what_is_no_student_is_one_line(
     tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "no model file" in error("--model", str(tmp_path / "none.onnx"), capsys=capsys)
+    empty = tmp_path / "empty.onnx"
+    empty.touch()
+    assert f"{empty}: " in error("--model", str(empty), capsys=capsys)
     text = tmp_path / "text.onnx"
     text.write_text("no model at all", "utf-8")
     assert "ONNX" in error("--model", str(text), capsys=capsys)
