@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
+from benchmarks.student_scores import LENGTHS, join
 from inhibi.engine import Model, load
 from inhibi.engine.model import packaged
 from inhibi.export.check import check
@@ -65,20 +66,56 @@ def test_it_knows_good_from_bad(student: Model) -> None:
     assert [answer.label for answer in answers] == ["positive", "negative"]
 
 
+@pytest.fixture(scope="module")
+def validation(request: pytest.FixtureRequest) -> tuple[list[str], np.ndarray]:
+    """Texts and label ids of SST-2's validation split."""
+    folder = request.config.getoption("--data-dir")
+    if not folder:
+        pytest.skip("no --data-dir and no INHIBI_DATA")
+    rows = load_split(find_task("sst2"), "validation", folder)
+    return list(rows["sentence"]), np.array(rows["label"])
+
+
 @pytest.mark.slow
 @pytest.mark.data
 def test_the_whole_validation_set(
     student: Model,
     scores: dict,  # type: ignore[type-arg]
-    data_dir: str,
+    validation: tuple[list[str], np.ndarray],
 ) -> None:
-    """Equal logits on both engines, one by one or packed, in any order; the published accuracy."""
-    rows = load_split(find_task("sst2"), "validation", data_dir)
-    texts = list(rows["sentence"])
-    alone = student.logits(texts)  # without native kernels this engine takes one at a time
-    assert (load(engine="numpy").logits(texts) == alone).all()
+    """Equal logits on both engines, one by one and packed, in any order; the published accuracy."""
+    texts, labels = validation
+    alone = student.logits(texts)
     order = random.Random(0).sample(range(len(texts)), len(texts))
-    shuffled = load(engine="numpy").logits([texts[i] for i in order])
-    assert (shuffled == alone[order]).all()
-    accuracy = (alone.argmax(1) == np.array(rows["label"])).mean()
+    encoded = [student.tokenizer.encode(texts[i]) for i in order]
+    numpy = load(engine="numpy").session
+    assert (numpy.logits(encoded) == alone[order]).all()  # packed, up to 1,024 tokens
+    some = encoded[:100]
+    one_by_one = [numpy.logits([sentence])[0] for sentence in some]
+    assert (np.stack(one_by_one) == alone[order][:100]).all()
+    for start in range(0, len(order), 6):
+        packed = student.session._engine.run(student.session._feeds(encoded[start : start + 6]))
+        assert (packed == alone[order][start : start + 6]).all()
+    accuracy = (alone.argmax(1) == labels).mean()
     assert accuracy == scores["metrics"]["integer"]["accuracy"]
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.parametrize("length", LENGTHS)
+def test_joined_sentences(
+    length: int,
+    student: Model,
+    scores: dict,  # type: ignore[type-arg]
+    validation: tuple[list[str], np.ndarray],
+) -> None:
+    texts, labels = validation
+
+    def tokens(text: str) -> int:
+        return len(student.tokenizer.encode(text).ids)
+
+    longer, goal = join(texts, labels.tolist(), length, tokens)
+    assert len(longer) == 100
+    assert all(0.9 * length <= tokens(text) <= 1.1 * length for text in longer)
+    accuracy = (student.logits(longer).argmax(1) == goal).mean()
+    assert accuracy == scores["joined"][str(length)]["integer"]
