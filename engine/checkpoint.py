@@ -14,7 +14,8 @@ class Checkpoint:
     def __init__(self, folder: str | Path) -> None:
         try:
             from inhibi.kd.data import TASKS
-            from inhibi.kd.predict import load, load_tokenizer, logits
+            from inhibi.kd.predict import load_tokenizer, logits
+            from inhibi.kd.student import load
         except ModuleNotFoundError as error:
             raise MissingExtra("train", error.name or "torch") from error
         self._model = load(folder)

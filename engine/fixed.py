@@ -46,7 +46,7 @@ def multiplier_shift(real: ArrayLike) -> tuple[Int32, Int32]:
     return _int32(np.where(tiny, 0, multiplier)), _int32(np.where(tiny, 1, shift))
 
 
-def score_multiplier_shift_offset(
+def score_multiplier_offset_shift(
     real: ArrayLike, alpha_over_scale_v: ArrayLike
 ) -> tuple[Int32, Int32, Int32]:
     """Score multiplier, offset and shift, in the operators' order, per head [H].

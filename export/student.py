@@ -203,7 +203,7 @@ def _attention(attention: QuantAttention, channels: int, max_tokens: int) -> Inh
     )
     qk, v = scale(attention.qk_quantizer), scale(attention.v_quantizer)
     width = channels // heads
-    score, offset, score_shift = fixed.score_multiplier_shift_offset(
+    score, offset, score_shift = fixed.score_multiplier_offset_shift(
         gamma / np.sqrt(width) * qk / v,
         (alpha if inhibitor.settings.centred else -alpha) / v,
     )

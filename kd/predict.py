@@ -9,7 +9,6 @@ from torch import nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from inhibi.engine.errors import InputError
-from inhibi.kd.student import load
 
 Text = str | tuple[str, str]
 
@@ -27,11 +26,6 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
             "choose a BERT or DistilBERT checkpoint"
         )
     return tokenizer
-
-
-def predict(path: str | Path, texts: Sequence[Text], max_length: int = 512) -> np.ndarray:
-    """Logits float32 [B, labels] of the checkpoint at `path` for single texts or pairs."""
-    return logits(load(path), load_tokenizer(path), texts, max_length)
 
 
 def logits(

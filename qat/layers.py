@@ -130,7 +130,7 @@ class QuantAttention(nn.Module):
 def score_parameters(factor: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
     """Factor and shift of the scores, [H] or [1], rounded as the file's 16-bit multipliers are;
     gradients pass straight through."""
-    m, offset, s = fixed.score_multiplier_shift_offset(
+    m, offset, s = fixed.score_multiplier_offset_shift(
         *(x.detach().double().cpu().numpy() for x in (factor, shift))
     )
     power = np.exp2(s)

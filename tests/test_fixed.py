@@ -14,7 +14,7 @@ from inhibi.engine.fixed import (
     multiplier_shift,
     norm_parameters,
     round_half_up,
-    score_multiplier_shift_offset,
+    score_multiplier_offset_shift,
 )
 
 HALF = Fraction(1, 2)
@@ -78,7 +78,7 @@ def test_multipliers_that_do_not_exist(real: float) -> None:
 @settings(deadline=None)
 @given(st.floats(-1, 1), st.floats(-300, 300))
 def test_scores_keep_32_bits(real: float, alpha: float) -> None:
-    m, a, s = (int(x[0]) for x in score_multiplier_shift_offset([real], [alpha]))
+    m, a, s = (int(x[0]) for x in score_multiplier_offset_shift([real], [alpha]))
     assert 1 <= s <= 30
     assert m == nearest(Fraction(real) * 2**s)
     assert a == nearest(Fraction(alpha) * 2**s) + 2 ** (s - 1)
@@ -92,7 +92,7 @@ def test_scores_keep_32_bits(real: float, alpha: float) -> None:
 
 
 def test_scores_are_chosen_head_by_head() -> None:
-    m, a, s = score_multiplier_shift_offset([0.5, 0.01, 3.0], [0.0, 100.0, 2.0])
+    m, a, s = score_multiplier_offset_shift([0.5, 0.01, 3.0], [0.0, 100.0, 2.0])
     assert s.tolist() == [16, 22, 14]
     assert m.tolist() == [2**15, 41943, 3 * 2**14]
     assert a.tolist() == [2**15, 100 * 2**22 + 2**21, 2**15 + 2**13]
@@ -101,7 +101,7 @@ def test_scores_are_chosen_head_by_head() -> None:
 @pytest.mark.parametrize(("real", "alpha"), [(2.0**16, 0.0), (0.0, 2.0**30), (math.nan, 0.0)])
 def test_scores_that_do_not_exist(real: float, alpha: float) -> None:
     with pytest.raises(ValueError, match="too large"):
-        score_multiplier_shift_offset([0.1, real], [0.1, alpha])
+        score_multiplier_offset_shift([0.1, real], [0.1, alpha])
 
 
 @settings(deadline=None)

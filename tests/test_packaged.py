@@ -14,6 +14,7 @@ from inhibi.engine import Model, load
 from inhibi.engine.model import packaged
 from inhibi.export.check import check
 from inhibi.kd.data import find_task, load_split
+from inhibi.kd.recipe import read_recipe
 
 SENTENCES = (Path(__file__).parent / "sentences.txt").read_text("utf-8").splitlines()
 
@@ -33,6 +34,10 @@ def scores() -> dict:  # type: ignore[type-arg]
 def test_the_scores_are_those_of_this_file(scores: dict) -> None:  # type: ignore[type-arg]
     assert scores["model_sha256"] == hashlib.sha256(packaged().read_bytes()).hexdigest()
     assert packaged().stat().st_size < 25e6
+
+
+def test_its_recipe_is_the_packaged_one(student: Model) -> None:
+    assert student.metadata.provenance["recipe_sha256"] == read_recipe("sst2").sha256
 
 
 def test_no_float_between_ids_and_logits() -> None:

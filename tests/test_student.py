@@ -17,14 +17,16 @@ from transformers import RobertaForSequenceClassification as Roberta
 from inhibi.engine.errors import InputError
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.families import parts
-from inhibi.kd.predict import load_tokenizer, logits, predict
+from inhibi.kd.predict import load_tokenizer, logits
 from inhibi.kd.student import load, make_student
 
 TEXTS = ["a good film", "the plot is not very dull but it was cold", "bad"]
 PREDICT = """
 import sys
-from inhibi.kd.predict import predict
-print(predict(sys.argv[1], sys.argv[2:]).tolist())
+from inhibi.kd.predict import load_tokenizer, logits
+from inhibi.kd.student import load
+folder, *texts = sys.argv[1:]
+print(logits(load(folder), load_tokenizer(folder), texts).tolist())
 """
 
 
@@ -54,12 +56,12 @@ def test_a_new_process_gives_the_same_logits(teacher: PreTrainedModel, tmp_path:
 
 def test_alpha_matters_and_the_teacher_differs(teacher: PreTrainedModel, tmp_path: Path) -> None:
     save_teacher(tmp_path, student(teacher))
-    before = predict(tmp_path, TEXTS)
+    before = logits(load(tmp_path), tiny_tokenizer(), TEXTS)
     weights = load_file(tmp_path / "model.safetensors")
     name = next(key for key in weights if key.endswith("alpha"))
     weights[name] += 0.5
     save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
-    assert (predict(tmp_path, TEXTS) != before).any()
+    assert (logits(load(tmp_path), tiny_tokenizer(), TEXTS) != before).any()
     assert (logits(teacher, tiny_tokenizer(), TEXTS) != before).any()
 
 

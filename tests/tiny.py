@@ -12,7 +12,7 @@ from inhibi.engine.fixed import (
     multiplier_shift,
     norm_parameters,
     round_half_up,
-    score_multiplier_shift_offset,
+    score_multiplier_offset_shift,
 )
 from inhibi.export.integers import (
     DotProductAttention,
@@ -181,12 +181,12 @@ class _Draw:
         spread = SPREAD * (np.sqrt(width) if centred else 1.5 * width)
         gamma = self.random.uniform(15, 25, heads) / spread
         alpha = self.random.uniform(10, 20, heads) * (1 if centred else -1)
-        scores = score_multiplier_shift_offset(gamma, alpha)
+        scores = score_multiplier_offset_shift(gamma, alpha)
         beta = np.repeat(self.random.uniform(0.1, 0.25, heads), width)
         return InhibitorAttention(*scores, *multiplier_shift(beta), length_table(max_tokens, n0))
 
     def dot_product(self, heads: int, width: int, *_: object) -> DotProductAttention:
         real = self.random.uniform(15, 25, heads) / (SPREAD * SPREAD * np.sqrt(width))
-        scores = score_multiplier_shift_offset(real, np.zeros(heads))
+        scores = score_multiplier_offset_shift(real, np.zeros(heads))
         scale = np.full(heads * width, 2 / 255)
         return DotProductAttention(*scores, *multiplier_shift(scale), exp_table(0.05))
