@@ -1,12 +1,11 @@
 """`export-onnx`: write a trained student as one ONNX file of integers."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from inhibi.engine.cli import Parser
 from inhibi.engine.errors import InputError, MissingExtra, command
-from inhibi.kd.data import Task, find_task
+from inhibi.kd.data import find_task
+from inhibi.qat.record import read
 
 EXAMPLES = """\
 example:
@@ -32,7 +31,8 @@ def main(argv: list[str] | None = None) -> None:
 
 def export(run: Path, output: Path) -> None:
     """Write the integer file of a finished run, whole or not at all. Raises `InputError`."""
-    task, described = _described(run)
+    described = read(run)
+    task = find_task(described["task"])
     folder = run / "qat"
     if not (folder / "metrics.json").is_file():
         raise InputError(f"{run} holds no finished student: run qat-train --out {run} --resume")
@@ -57,15 +57,3 @@ def export(run: Path, output: Path) -> None:
     write(build(student), output)
     megabytes = output.stat().st_size / 1e6
     print(f"{output}: {megabytes:.1f} MB, {student.nudged_pairs} weight pairs held to the limit")
-
-
-def _described(run: Path) -> tuple[Task, dict[str, Any]]:
-    """The run's task and all that its run.json says."""
-    file = run / "run.json"
-    if not file.is_file():
-        raise InputError(f"{run} is no run of qat-train: it has no run.json")
-    try:
-        described = json.loads(file.read_text("utf-8"))
-        return find_task(described["task"]), described
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{file} is damaged ({error}): restore it or train again") from error

@@ -5,7 +5,6 @@ tokenizer) and writes metrics.json last: a folder with metrics.json is a finishe
 """
 
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from inhibi.kd.examples import (
     unlabelled,
 )
 from inhibi.kd.families import parts
+from inhibi.kd.files import write_json
 from inhibi.kd.predict import logits
 from inhibi.kd.recipe import Recipe, Stage
 from inhibi.kd.student import load, make_student
@@ -200,13 +200,6 @@ def last_checkpoint(folder: Path) -> str | None:
             continue
         return str(checkpoint)
     return None
-
-
-def write_json(file: Path, content: Any) -> None:
-    """Write whole or not at all."""
-    draft = file.with_suffix(".draft")
-    draft.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(draft, file)
 
 
 def _arguments(folder: Path, stage: Stage, seed: int) -> TrainingArguments:

@@ -53,8 +53,8 @@ def load(path: str | Path) -> PreTrainedModel:
     """The float teacher or student saved at `path`: a folder with config.json and safetensors.
 
     The only loader of students. A config.json with the entry "inhibitor" gives an inhibitor;
-    every key must be there and none may be left over, since transformers alone would drop gamma,
-    alpha and beta and run softmax attention. Raises `InputError`.
+    every key must be there and none may be left over. transformers alone refuses a student's
+    config.json. Raises `InputError`.
     """
     folder = Path(path)
     config = read_config(folder)
@@ -97,6 +97,9 @@ def attach(model: PreTrainedModel, settings: InhibitorSettings) -> None:
     for layer in found.layers:
         layer.attention.inhibitor = Inhibitor(settings, found.heads)
     model.config.inhibitor = asdict(settings)
+    # In config.json, where transformers reads it: alone it refuses the name instead of running
+    # softmax attention.
+    model.config.attn_implementation = "inhibitor"
     model.set_attn_implementation("inhibitor")
 
 

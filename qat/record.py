@@ -5,16 +5,19 @@ import hashlib
 import json
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inhibi.engine.errors import InputError
-from inhibi.kd.recipe import Recipe
-from inhibi.kd.stages import write_json
+from inhibi.kd.data import find_task
+from inhibi.kd.files import write_json
+
+if TYPE_CHECKING:
+    from inhibi.kd.recipe import Recipe
 
 PACKAGES = ("inhibi", "torch", "transformers", "brevitas", "datasets")
 
 
-def describe(chosen: argparse.Namespace, recipe: Recipe) -> dict[str, Any]:
+def describe(chosen: argparse.Namespace, recipe: "Recipe") -> dict[str, Any]:
     """The arguments, with hashes instead of paths, and the versions."""
     return {
         "task": chosen.task,
@@ -53,11 +56,14 @@ def open_run(folder: Path, description: dict[str, Any], resume: bool) -> None:
 def read(folder: Path) -> dict[str, Any]:
     """The run's run.json. Raises `InputError`."""
     file = folder / "run.json"
+    if not file.is_file():
+        raise InputError(f"{folder} is no run of qat-train: it has no run.json")
     try:
-        made = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file} cannot be read: {folder} is no run of qat-train") from error
-    return dict(made)
+        made: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        find_task(made["task"])
+        return made
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{file} is damaged ({error}): restore it or train again") from error
 
 
 def _sha256(*files: Path) -> str:

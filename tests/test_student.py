@@ -94,6 +94,19 @@ def test_a_config_without_the_inhibitor_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_transformers_alone_refuses_a_student(tmp_path: Path) -> None:
+    save_teacher(tmp_path, student(tiny_bert()))
+    code = (
+        "import sys, transformers\n"
+        "transformers.AutoModelForSequenceClassification.from_pretrained(sys.argv[1])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=300
+    )
+    assert ran.returncode != 0
+    assert 'attn_implementation="inhibitor"` is not supported' in ran.stderr
+
+
 def test_settings_are_kept(tmp_path: Path) -> None:
     save_teacher(tmp_path, student(tiny_bert(), scope="layer", signed=False, n0=0.0))
     inhibitor = parts(load(tmp_path)).layers[0].attention.inhibitor
