@@ -14,6 +14,7 @@ from inhibi.kd.files import write_json
 if TYPE_CHECKING:
     from inhibi.kd.recipe import Recipe
 
+SAME = ("task", "teacher", "teacher_sha256", "recipe_sha256", "text")
 PACKAGES = ("inhibi", "torch", "transformers", "brevitas", "datasets")
 
 
@@ -32,7 +33,7 @@ def describe(chosen: argparse.Namespace, recipe: "Recipe") -> dict[str, Any]:
 
 
 def open_run(folder: Path, description: dict[str, Any], resume: bool) -> None:
-    """Start the run, or continue it: then everything but the versions must be as before."""
+    """Start the run, or continue it: then what decides its result must be as before."""
     file = folder / "run.json"
     if resume != file.is_file():
         raise InputError(
@@ -45,10 +46,10 @@ def open_run(folder: Path, description: dict[str, Any], resume: bool) -> None:
         write_json(file, description)
         return
     before = read(folder)
-    for name, value in description.items():
-        if name != "versions" and before.get(name) != value:
+    for name in SAME:
+        if before.get(name) != description[name]:
             raise InputError(
-                f"{folder} was started with {name} {before.get(name)}, not {value}: "
+                f"{folder} was started with {name} {before.get(name)}, not {description[name]}: "
                 "continue with the same arguments, or name another --out"
             )
 
