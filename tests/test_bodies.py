@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 from case import FUNCTIONS, Array, Case, expected, one_by_one
 from cases import CASES
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from onnx import FunctionProto, ModelProto, TensorProto, checker, helper, inliner, shape_inference
 
@@ -96,7 +96,6 @@ def shift_model() -> bytes:
     return model_of(body.function(y), ((INT64, 1), (INT64, 1)), (INT64, 1)).SerializeToString()
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1 - 2**62, 2**62 - 1), st.integers(0, 62)), min_size=1))
 def test_shift_floors(pairs: list[tuple[int, int]]) -> None:
     x, s = np.array(pairs).T

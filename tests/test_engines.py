@@ -77,7 +77,7 @@ def test_engines_agree_where_weights_and_activations_are_extreme(
 
 
 @given(lengths=st.lists(st.integers(1, 12), min_size=1, max_size=5), seed=st.integers(0, 999))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_sentence_s_logits_depend_on_nothing_but_the_sentence(
     both: tuple[Session, Session], lengths: list[int], seed: int
 ) -> None:

@@ -1,6 +1,6 @@
 """Batches of similar length, the same after every start; padding; texts that are cut or joined."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tiny_teacher import tiny_tokenizer
 
@@ -9,7 +9,6 @@ from inhibi.kd.examples import NO_LABEL, Example, Padding, batches, unlabelled
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=300)
 
 
-@settings(deadline=None)
 @given(LENGTHS, st.integers(1, 8), st.integers(1, 200), st.integers(0, 3))
 def test_batches_keep_their_limits(lengths: list[int], size: int, tokens: int, seed: int) -> None:
     made = batches(lengths, 50, size, tokens, seed)
@@ -21,7 +20,6 @@ def test_batches_keep_their_limits(lengths: list[int], size: int, tokens: int, s
         assert len(batch) == 1 or len(batch) * widest <= tokens
 
 
-@settings(deadline=None)
 @given(LENGTHS, st.integers(1, 8))
 def test_a_pass_takes_every_example_once(lengths: list[int], size: int) -> None:
     made = batches(lengths, 1000, size, 10**6, 0)

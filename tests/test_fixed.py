@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inhibi.engine.fixed import (
@@ -24,7 +24,6 @@ def nearest(x: Fraction) -> int:
     return math.floor(x + HALF)
 
 
-@settings(deadline=None)
 @given(st.floats(-(2.0**52), 2.0**52))
 def test_round_half_up_is_exact(x: float) -> None:
     assert round_half_up(x) == nearest(Fraction(x))
@@ -38,7 +37,6 @@ def test_halves_go_up(x: float, rounded: int) -> None:
     assert round_half_up([x]).tolist() == [rounded]
 
 
-@settings(deadline=None)
 @given(st.floats(2.0**-23, 2.0**22), st.sampled_from([-1, 1]))
 def test_multiplier_and_shift_are_nearest_and_in_range(size: float, sign: int) -> None:
     multiplier, shift = multiplier_shift([sign * size])
@@ -75,7 +73,6 @@ def test_multipliers_that_do_not_exist(real: float) -> None:
         multiplier_shift([1.0, real])
 
 
-@settings(deadline=None)
 @given(st.floats(-1, 1), st.floats(-300, 300))
 def test_scores_keep_32_bits(real: float, alpha: float) -> None:
     m, a, s = (int(x[0]) for x in score_multiplier_offset_shift([real], [alpha]))
@@ -104,7 +101,6 @@ def test_scores_that_do_not_exist(real: float, alpha: float) -> None:
         score_multiplier_offset_shift([0.1, real], [0.1, alpha])
 
 
-@settings(deadline=None)
 @given(st.floats(-8, 8), st.floats(-8, 8), st.floats(1e-3, 1))
 def test_norm_parameters(gain: float, bias: float, scale: float) -> None:
     w, b, t = (int(x[0]) for x in norm_parameters([gain], [bias], scale))
@@ -127,7 +123,6 @@ def test_norm_parameters_have_their_types() -> None:
         norm_parameters([2.0**44], [0.0], 1.0)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 600), st.integers(1, 128))
 def test_length_table_is_n0_over_n(max_tokens: int, n0: int) -> None:
     table = length_table(max_tokens, n0)

@@ -11,7 +11,7 @@ import pytest
 from attention_cases import attention
 from case import FUNCTIONS, Case, expected, from_oracle, one_by_one
 from cases import CASES, WIDTHS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from row_cases import add_norm, embed, lookup, requantize
 
@@ -52,7 +52,6 @@ def test_cases_have_every_operator_and_different_names() -> None:
     assert len({str(case) for case in CASES}) == len(CASES)
 
 
-@settings(deadline=None)
 @given(RANDOM, SIZES, SIZES, st.integers(-127, 127), st.integers(-127, 127))
 def test_rows(rng: np.random.Generator, rows: int, width: int, a: int, b: int) -> None:
     lo, hi = sorted((a, b))
@@ -62,7 +61,6 @@ def test_rows(rng: np.random.Generator, rows: int, width: int, a: int, b: int) -
     agree(embed(rng, rows, width, (300, 200, 16), lo=-127))
 
 
-@settings(deadline=None)
 @given(
     RANDOM,
     st.lists(st.integers(1, 12), min_size=1, max_size=4).map(tuple),
@@ -109,7 +107,6 @@ def test_isqrt_around_every_kind_of_square() -> None:
     np.testing.assert_array_equal(ops.isqrt(squares), np.vectorize(math.isqrt)(squares))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 2**52 - 1))
 def test_isqrt(v: int) -> None:
     assert ops.isqrt(np.array([v])).tolist() == [math.isqrt(v)]

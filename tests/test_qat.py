@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from brevitas.nn import QuantIdentity
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from tiny_teacher import tiny_bert, tiny_distilbert, tiny_tokenizer
@@ -44,7 +44,6 @@ WEIGHTS = arrays(
 )
 
 
-@settings(deadline=None)
 @given(WEIGHTS)
 def test_training_limits_pairs_as_export_does(weight: np.ndarray) -> None:
     """weight [K,M]; training holds it transposed."""
