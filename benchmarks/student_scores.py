@@ -8,7 +8,6 @@ For single-sentence classification tasks.
 """
 
 import argparse
-import hashlib
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ import numpy as np
 from inhibi.engine import Model, load
 from inhibi.eval.metrics import metrics
 from inhibi.kd.data import find_task, load_split
+from inhibi.kd.files import sha256
 from inhibi.kd.predict import load_tokenizer, logits
 from inhibi.kd.student import load as load_float
 from inhibi.qat.student import load as load_quantized
@@ -47,7 +47,7 @@ def main() -> None:
                 "task": task.name,
                 "split": task.validation[0],
                 "examples": len(texts),
-                "model_sha256": hashlib.sha256(chosen.model.read_bytes()).hexdigest(),
+                "model_sha256": sha256(chosen.model),
                 **scores(
                     models(chosen.run, student),
                     task.name,

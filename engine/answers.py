@@ -1,9 +1,9 @@
 """How `infer` shows an answer on standard output, and what it says on standard error."""
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
+from inhibi.engine.errors import say
 from inhibi.engine.lines import Line
 from inhibi.engine.text import Encoded, Text
 
@@ -33,11 +33,6 @@ def report(line: Line, read: "Prediction | Encoded | None") -> None:
         say(f"note: {line.name} {line.note}")
     if read and read.truncated:
         say(f"note: {line.name} is too long: only its first {read.tokens} tokens were read")
-
-
-def say(line: str) -> None:
-    """Print on standard error at once."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def _beginning(text: Text) -> str:

@@ -51,7 +51,7 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
 def _run(main: Callable[..., None], args: tuple[object, ...]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always", Note)
-        warnings.showwarning = lambda message, *_, **__: _say("note", str(message))
+        warnings.showwarning = lambda message, *_, **__: say("note: " + _one_line(str(message)))
         try:
             main(*args)
         finally:
@@ -69,9 +69,14 @@ def _output_is_lost() -> bool:
 
 
 def _complain(message: str) -> int:
-    _say("error", message)
+    say("error: " + _one_line(message))
     return 2
 
 
-def _say(kind: str, message: str) -> None:
-    print(f"{kind}: " + " ".join(message.split()), file=sys.stderr, flush=True)
+def _one_line(message: str) -> str:
+    return " ".join(message.split())
+
+
+def say(line: str) -> None:
+    """Print on standard error at once."""
+    print(line, file=sys.stderr, flush=True)

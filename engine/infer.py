@@ -6,8 +6,8 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from inhibi.engine import arguments
-from inhibi.engine.answers import report, say, shown
-from inhibi.engine.errors import command
+from inhibi.engine.answers import report, shown
+from inhibi.engine.errors import command, say
 from inhibi.engine.lines import read
 
 if TYPE_CHECKING:

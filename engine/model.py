@@ -48,6 +48,7 @@ class Model:
         self.metadata: Metadata = session.metadata
         self.tokenizer = Tokenizer(self.metadata.tokenizer, self.metadata.max_tokens)
         self.fields = self.metadata.texts
+        self.labels = self.metadata.labels
 
     def classify(
         self, texts: Sequence[Text], max_length: int | None = None, batch: int = 32

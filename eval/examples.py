@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inhibi.engine.errors import InputError
+from inhibi.engine.text import Text
 from inhibi.kd.data import Task, load_split
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-Text = str | tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,6 @@ def examples(task: Task, split: str, data_dir: str | None, limit: int | None) ->
     """The first `limit` (None: all) examples of a split; of IMDB's test split only texts that its
     training split does not have, when that is at hand. Raises `InputError`."""
     rows = load_split(task, split, data_dir)
-    missing = [name for name in (*task.columns, "label") if name not in rows.column_names]
-    if missing:
-        raise InputError(f"{task.name} {split} has no column {', '.join(missing)}")
     notes = []
     if task.name == "imdb" and split == "test":
         rows, note = _unseen(rows, task, data_dir)
@@ -36,11 +32,11 @@ def examples(task: Task, split: str, data_dir: str | None, limit: int | None) ->
     rows = rows.select(range(min(limit or len(rows), len(rows))))
     if not len(rows):
         raise InputError(f"{task.name} {split} has no examples")
-    first, *second = (list(rows[column]) for column in task.columns)
-    texts: list[Text] = list(zip(first, *second, strict=True)) if second else first
     # The data's own names where it carries them; plain integers have the task's order.
     names = getattr(rows.features["label"], "names", None) or task.labels
-    return Examples(texts, list(rows["label"]), None if names is None else tuple(names), notes)
+    return Examples(
+        task.texts(rows), list(rows["label"]), None if names is None else tuple(names), notes
+    )
 
 
 def _unseen(rows: "Dataset", task: Task, data_dir: str | None) -> "tuple[Dataset, str]":

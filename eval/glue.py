@@ -1,15 +1,13 @@
 """`glue-eval`: the official metrics of a student or a float checkpoint on GLUE and IMDB."""
 
 import argparse
-import hashlib
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inhibi.engine.cli import Parser, positive, threads
-from inhibi.engine.errors import InputError, MissingExtra, command
+from inhibi.engine.errors import InputError, MissingExtra, command, say
 
 if TYPE_CHECKING:
     from inhibi.engine.checkpoint import Checkpoint
@@ -36,6 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     options = _options(argv)
     from inhibi.eval.score import score
     from inhibi.kd.data import find_task
+    from inhibi.kd.files import sha256
 
     task = find_task(options.task)
     data = _data(task, options)
@@ -44,23 +43,13 @@ def main(argv: list[str] | None = None) -> None:
     for split, rows in data.items():
         found = score(task, rows, model, options.max_length, options.batch)
         for note in found["notes"]:
-            _say(f"note: {note}")
+            say(f"note: {note}")
         named = {"task": task.name, "split": split, "engine": engine, "model": str(path)}
         results.append(named | {"model_sha256": sha256(path)} | found)
     if options.json:
         print("\n".join(map(json.dumps, results)))
     else:
         print(_table(results))
-
-
-def sha256(path: Path) -> str:
-    """Of a model file, or of a checkpoint's weights (all its safetensors, by name)."""
-    digest = hashlib.sha256()
-    for file in sorted(path.glob("*.safetensors")) if path.is_dir() else [path]:
-        with file.open("rb") as stream:
-            while chunk := stream.read(2**20):
-                digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
@@ -96,7 +85,7 @@ def _data(task: "Task", options: argparse.Namespace) -> "dict[str, Examples]":
     if not found:
         raise InputError(problems[0])
     for problem in problems:
-        _say(f"note: {problem}")
+        say(f"note: {problem}")
     return found
 
 
@@ -126,7 +115,3 @@ def _table(results: Sequence[dict[str, Any]]) -> str:
     ]
     header = ("task", "split", "engine", "examples", "seconds", *names)
     return f"{results[0]['model']}\n\n" + render(header, rows, left=3)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

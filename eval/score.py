@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inhibi.engine.errors import InputError, MissingExtra
-from inhibi.engine.model import Model, Prediction
 from inhibi.eval.examples import Examples
 from inhibi.eval.labels import label_ids
 from inhibi.eval.metrics import metrics
@@ -14,6 +13,7 @@ from inhibi.kd.data import Task
 
 if TYPE_CHECKING:
     from inhibi.engine.checkpoint import Checkpoint
+    from inhibi.engine.model import Model, Prediction
 
 
 def score(
@@ -24,8 +24,7 @@ def score(
     Seconds are those of tokenization and model, not of loading. `InputError` where the model is
     not one for this task.
     """
-    labels = model.metadata.labels if isinstance(model, Model) else model.labels
-    ids, notes = _meaning(task, rows, labels)
+    ids, notes = _meaning(task, rows, model.labels)
     answers: list[Prediction] = []
     start = time.perf_counter()
     with _progress_bar(len(rows.texts), task.name) as bar:

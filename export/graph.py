@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from inhibi.engine.errors import InputError
 from inhibi.engine.metadata import Metadata
 from inhibi.export.bodies import functions
+from inhibi.export.body_builder import DOMAIN, OPSET
 from inhibi.export.bounds import prove
 from inhibi.export.check import check
 from inhibi.export.integers import (
@@ -21,8 +22,6 @@ from inhibi.export.integers import (
     NormLinear,
 )
 
-DOMAIN = "ai.inhibi"
-OPSET = 17
 IR_VERSION = 8
 
 REQUANTIZE = ("bias", "multiplier", "shift")

@@ -10,6 +10,8 @@ from inhibi.engine.errors import InputError, MissingExtra
 if TYPE_CHECKING:
     from datasets import Dataset
 
+    from inhibi.engine.text import Text
+
 VALIDATION = ("validation",)
 
 
@@ -30,6 +32,11 @@ class Task:
     def splits(self) -> tuple[str, ...]:
         """Names of all labelled splits."""
         return ("train", *self.validation)
+
+    def texts(self, rows: "Dataset") -> "list[Text]":
+        """The rows' texts, or pairs of texts."""
+        first, *second = (list(rows[column]) for column in self.columns)
+        return list(zip(first, *second, strict=True)) if second else first
 
 
 ENTAILMENT = ("entailment", "not_entailment")
@@ -69,7 +76,16 @@ def load_split(task: Task, split: str, data_dir: str | None = None) -> "Dataset"
 
     They come from DIR/glue/TASK/SPLIT.parquet (or DIR/imdb/SPLIT.parquet), where DIR is `data_dir`
     or the environment's INHIBI_DATA, and from the Hugging Face hub when neither is given.
+    `InputError` where they are not to be had or lack a column.
     """
+    rows = _load(task, split, data_dir)
+    missing = [name for name in (*task.columns, "label") if name not in rows.column_names]
+    if missing:
+        raise InputError(f"{task.name} {split} has no column {', '.join(missing)}")
+    return rows
+
+
+def _load(task: Task, split: str, data_dir: str | None) -> "Dataset":
     if split not in task.splits:
         raise InputError(f"{task.name} has no split {split!r}: choose {', '.join(task.splits)}")
     datasets = _datasets()

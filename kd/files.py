@@ -1,5 +1,6 @@
-"""Files that are written whole or not at all."""
+"""Files: their hash, and writing them whole or not at all."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -11,3 +12,13 @@ def write_json(file: Path, content: Any) -> None:
     draft = file.with_suffix(".draft")
     draft.write_text(json.dumps(content, indent=1) + "\n")
     os.replace(draft, file)
+
+
+def sha256(path: Path) -> str:
+    """Of a file, or of a checkpoint's weights (all safetensors of the folder, by name)."""
+    digest = hashlib.sha256()
+    for file in sorted(path.glob("*.safetensors")) if path.is_dir() else [path]:
+        with file.open("rb") as stream:
+            while chunk := stream.read(2**20):
+                digest.update(chunk)
+    return digest.hexdigest()

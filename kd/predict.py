@@ -9,8 +9,7 @@ from torch import nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from inhibi.engine.errors import InputError
-
-Text = str | tuple[str, str]
+from inhibi.engine.text import Text
 
 
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:

@@ -173,9 +173,8 @@ def train(
 def validate(run: Run, model: nn.Module) -> dict[str, float]:
     """Accuracy, or Pearson's correlation for regression, on the task's validation split."""
     rows = load_split(run.task, run.task.validation[0], run.data_dir)
-    columns = [list(rows[column]) for column in run.task.columns]
-    texts = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
-    made, labels = logits(model, run.tokenizer, texts), np.array(label_ids(rows, run.task))
+    made = logits(model, run.tokenizer, run.task.texts(rows))
+    labels = np.array(label_ids(rows, run.task))
     if run.task.labels is None:
         return {"pearson": float(np.corrcoef(made[:, 0], labels)[0, 1])}
     return {"accuracy": float((made.argmax(-1) == labels).mean())}

@@ -1,7 +1,6 @@
 """run.json: what a run was started with, so that it continues with the same and can be traced."""
 
 import argparse
-import hashlib
 import json
 from importlib import metadata
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from inhibi.engine.errors import InputError
 from inhibi.kd.data import find_task
-from inhibi.kd.files import write_json
+from inhibi.kd.files import sha256, write_json
 
 if TYPE_CHECKING:
     from inhibi.kd.recipe import Recipe
@@ -23,11 +22,12 @@ def describe(chosen: argparse.Namespace, recipe: "Recipe") -> dict[str, Any]:
     return {
         "task": chosen.task,
         "teacher": Path(chosen.teacher).name,
-        "teacher_sha256": _sha256(*sorted(Path(chosen.teacher).glob("*.safetensors"))),
+        # Empty for a name on the hub.
+        "teacher_sha256": sha256(Path(chosen.teacher)) if Path(chosen.teacher).is_dir() else "",
         "recipe": Path(chosen.recipe).stem,
         "recipe_sha256": recipe.sha256,
         "seed": recipe.seed,
-        "text": {Path(file).name: _sha256(Path(file)) for file in chosen.text},
+        "text": {Path(file).name: sha256(Path(file)) for file in chosen.text},
         "versions": {name: metadata.version(name) for name in PACKAGES},
     }
 
@@ -65,11 +65,3 @@ def read(folder: Path) -> dict[str, Any]:
         return made
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{file} is damaged ({error}): restore it or train again") from error
-
-
-def _sha256(*files: Path) -> str:
-    """Of all files together; empty for none (a name on the hub)."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest() if files else ""

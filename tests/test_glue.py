@@ -18,11 +18,12 @@ from tiny import tiny_student
 from inhibi.engine import load
 from inhibi.engine.errors import InputError
 from inhibi.eval.examples import examples
-from inhibi.eval.glue import main, sha256
+from inhibi.eval.glue import main
 from inhibi.eval.labels import label_ids
 from inhibi.eval.metrics import metrics
 from inhibi.export.graph import build, write
 from inhibi.kd.data import TASKS, Task, find_task
+from inhibi.kd.files import sha256
 
 TEXTS = (Path(__file__).parent / "sentences.txt").read_text("utf-8").splitlines()[:40]
 OFFICIAL = {

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
+from pyarrow import parquet
 from safetensors.torch import load_file, save_file
 from tiny_teacher import save_data, save_teacher, tiny_bert, tiny_tokenizer
 from tokenizers import Tokenizer, models
@@ -173,6 +175,10 @@ def test_mistakes_are_one_line(inputs: Path, tmp_path: Path, fails: Callable[...
     assert "only WordPiece" in fails(with_("--teacher", str(tmp_path / "b")))
     assert "no data folder" in fails(with_("--data-dir", str(tmp_path / "nowhere")))
     assert "lacks the split train of cola" in fails(with_("--task", "cola"))
+    other = tmp_path / "other" / "glue" / "sst2"
+    other.mkdir(parents=True)
+    parquet.write_table(pa.table({"text": ["a"], "label": [1]}), other / "train.parquet")
+    assert "has no column sentence" in fails(with_("--data-dir", str(tmp_path / "other")))
     assert "holds no run to resume" in fails([*good, "--resume"])
     recipe = tmp_path / "texts.toml"
     for content, message in {
