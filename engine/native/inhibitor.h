@@ -1,0 +1,24 @@
+// What the instruction sets' inhibitor kernels share.
+#pragma once
+
+#include "attention.h"
+
+namespace inhibi {
+
+// Where key j's byte of query i stands: see attention.h.
+inline size_t place(size_t i, size_t j, size_t blocks) {
+  return ((i / 4 * blocks + j / 16) * 4 + j % 16 / 4) * 16 + i % 4 * 4 + j % 4;
+}
+
+// Thresholds in 64 bits, for head widths above 64, whose scores 32 bits do not hold.
+void wide_thresholds(const int32_t* s, size_t blocks, int32_t multiplier, const int64_t* offset,
+                     int32_t shift, uint8_t* z);
+
+extern const InhibiInhibitorKernels inhibitor_scalar;
+#if defined(__x86_64__)
+extern const InhibiInhibitorKernels inhibitor_avx2, inhibitor_avx512bw, inhibitor_avx512vnni;
+#elif defined(__aarch64__)
+extern const InhibiInhibitorKernels inhibitor_neon, inhibitor_dotprod;
+#endif
+
+}  // namespace inhibi

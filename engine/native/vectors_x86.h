@@ -1,0 +1,28 @@
+// Small helpers of the x86 kernels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
+namespace inhibi {
+
+inline int32_t load32(const void* from) {
+  int32_t value;
+  memcpy(&value, from, sizeof value);
+  return value;
+}
+
+inline int64_t load64(const void* from) {
+  int64_t value;
+  memcpy(&value, from, sizeof value);
+  return value;
+}
+
+}  // namespace inhibi
