@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(default)  // all else in the library is hidden
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -95,3 +96,4 @@ int inhibi_dot_product_attention(const InhibiKernels *, const InhibiAttention *,
 #ifdef __cplusplus
 }
 #endif
+#pragma GCC visibility pop

@@ -1,0 +1,90 @@
+// Which instruction sets this build has kernels for, and which of them this processor has.
+#include <cstring>
+
+#include "inhibitor.h"
+#include "rows.h"
+
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#ifndef HWCAP_ASIMDDP
+#define HWCAP_ASIMDDP (1UL << 20)
+#endif
+#endif
+
+namespace inhibi {
+namespace {
+
+struct Isa {
+  InhibiKernels kernels;
+  bool (*available)();
+};
+
+const InhibiDotProductKernels *const none = nullptr;
+
+// Best first.
+const Isa isas[] = {
+#if defined(__x86_64__)
+    {{"avx512vnni", requantize_avx512, add_layer_norm_avx512, embed_layer_norm_avx512,
+      &inhibitor_avx512vnni, none},
+     [] {
+       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+              __builtin_cpu_supports("avx512vnni");
+     }},
+    {{"avx512bw", requantize_avx512, add_layer_norm_avx512, embed_layer_norm_avx512,
+      &inhibitor_avx512bw, none},
+     [] {
+       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+     }},
+    {{"avx2", requantize_avx2, add_layer_norm_avx2, embed_layer_norm_avx2, &inhibitor_avx2, none},
+     [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }},
+#elif defined(__aarch64__)
+    {{"dotprod", requantize_neon, add_layer_norm_neon, embed_layer_norm_neon, &inhibitor_dotprod,
+      none},
+     [] {
+#if defined(__linux__)
+       return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+       return true;  // all of Apple's
+#endif
+     }},
+    {{"neon", requantize_neon, add_layer_norm_neon, embed_layer_norm_neon, &inhibitor_neon, none},
+     [] { return true; }},
+#endif
+    {{"scalar", requantize_scalar, add_layer_norm_scalar, embed_layer_norm_scalar,
+      &inhibitor_scalar, none},
+     [] { return true; }},
+};
+
+struct Names {
+  char text[64];
+};
+
+Names available_names() {
+  Names names = {};
+  for (const Isa &isa : isas) {
+    if (!isa.available()) continue;
+    if (names.text[0]) strcat(names.text, " ");
+    strcat(names.text, isa.kernels.name);  // all names together have fewer than 64 characters
+  }
+  return names;
+}
+
+}  // namespace
+}  // namespace inhibi
+
+using namespace inhibi;
+
+const InhibiKernels *inhibi_kernels(const char *name) {
+  const bool best = !name || !*name;
+  for (const Isa &isa : isas) {
+    if ((best || strcmp(name, isa.kernels.name) == 0) && isa.available()) return &isa.kernels;
+  }
+  return nullptr;
+}
+
+const char *inhibi_isas(void) {
+  static const Names names = available_names();
+  return names.text;
+}
