@@ -119,7 +119,7 @@ void centre(const InhibiAttention& a, const Task& t, const int32_t* s, const int
 
 size_t scratch_bytes(const Task& t) {
   const size_t places = t.blocks * block_keys;
-  const size_t keys = t.blocks * packed_bytes(t.d), values = 2 * places * t.width;
+  const size_t keys = 2 * t.blocks * packed_bytes(t.d), values = 2 * places * t.width;
   const size_t scores = queries * places * (sizeof(int32_t) + 1);
   const size_t sums = (chunk * t.d + (queries + 2) * t.width) * sizeof(int32_t);
   return keys + values + scores + sums + queries * t.d + 16 * 64;
@@ -183,7 +183,7 @@ int inhibi_dot_product_attention(const InhibiKernels* kernels, const InhibiAtten
   Scratch scratch(scratch_bytes(t));
   if (scratch.failed()) return 1;
   const size_t places = t.blocks * block_keys, groups = (t.n + 3) / 4, stride = 3 * a.hidden;
-  uint8_t* keys = scratch.take<uint8_t>(t.blocks * packed_bytes(t.d));
+  uint8_t* keys = scratch.take<uint8_t>(2 * t.blocks * packed_bytes(t.d));
   uint8_t* values = scratch.take<uint8_t>(2 * places * t.width);
   uint8_t* query = scratch.take<uint8_t>(queries * t.d);
   int32_t* s = scratch.take<int32_t>(queries * places);

@@ -25,6 +25,11 @@ constexpr size_t block_keys = INHIBI_KEYS;
 // Bytes of packed keys: 16 rows of d, and 16 int32 of the kernels' choice, for each block.
 constexpr size_t packed_bytes(size_t d) { return block_keys * (d + sizeof(int32_t)); }
 
+// Where key j's byte of query i stands.
+inline size_t place(size_t i, size_t j, size_t blocks) {
+  return ((i / 4 * blocks + j / 16) * 4 + j % 16 / 4) * 16 + i % 4 * 4 + j % 4;
+}
+
 }  // namespace inhibi
 
 struct InhibiInhibitorKernels {
@@ -45,12 +50,13 @@ struct InhibiInhibitorKernels {
 };
 
 struct InhibiDotProductKernels {
+  // Keys as above, in at most twice as many bytes.
   void (*pack_keys)(const uint8_t* keys, size_t stride, size_t n, size_t d, uint8_t* packed);
   // s_ij = sum_k (q_ik - 128) * (k_jk - 128).
   void (*products)(const uint8_t* queries, const uint8_t* packed, size_t d, size_t blocks,
                    int32_t* s);
-  // P of SPEC's DotProductAttention for n keys, anything in the places beyond them.
-  void (*weights)(const int32_t* s, size_t n, size_t blocks, int32_t multiplier, int32_t offset,
+  // P of SPEC's DotProductAttention for n keys, anything in the places beyond; s is overwritten.
+  void (*weights)(int32_t* s, size_t n, size_t blocks, int32_t multiplier, int32_t offset,
                   int32_t shift, const uint16_t* table, uint8_t* p);
   // Values as weigh wants them, at most two bytes for each place; zero beyond n.
   void (*pack_values)(const uint8_t* values, size_t stride, size_t n, size_t d, uint8_t* packed);

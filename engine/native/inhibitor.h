@@ -5,11 +5,6 @@
 
 namespace inhibi {
 
-// Where key j's byte of query i stands: see attention.h.
-inline size_t place(size_t i, size_t j, size_t blocks) {
-  return ((i / 4 * blocks + j / 16) * 4 + j % 16 / 4) * 16 + i % 4 * 4 + j % 4;
-}
-
 // Thresholds in 64 bits, for head widths above 64, whose scores 32 bits do not hold.
 void wide_thresholds(const int32_t* s, size_t blocks, int32_t multiplier, const int64_t* offset,
                      int32_t shift, uint8_t* z);

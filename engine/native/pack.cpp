@@ -9,6 +9,8 @@ namespace {
 
 size_t block_places(size_t n) { return (n + block_keys - 1) / block_keys * block_keys; }
 
+int16_t word(uint8_t byte) { return static_cast<int16_t>(byte - 128); }
+
 }  // namespace
 
 void pack_rows(const uint8_t* keys, size_t stride, size_t n, size_t d, uint8_t* packed) {
@@ -42,6 +44,17 @@ void pack_eights(const uint8_t* keys, size_t stride, size_t n, size_t d, uint8_t
   }
 }
 
+void pack_words(const uint8_t* keys, size_t stride, size_t n, size_t d, uint8_t* packed) {
+  for (size_t j = 0; j < block_places(n); ++j) {
+    const uint8_t* key = keys + (j < n ? j : 0) * stride;
+    uint8_t* out = packed + (j / block_keys * d * block_keys + j % block_keys * 2) * 2;
+    for (size_t k = 0; k < d; k += 2) {
+      const int16_t pair[2] = {word(key[k]), word(key[k + 1])};
+      memcpy(out + k * block_keys * 2, pair, sizeof pair);
+    }
+  }
+}
+
 void pack_magnitudes(const uint8_t* values, size_t stride, size_t n, size_t d, int32_t is_signed,
                      uint8_t* magnitude, int8_t* sign, int32_t* total) {
   const size_t width = padded(d), places = (n + 3) / 4 * 4;
@@ -65,6 +78,17 @@ void pack_values(const uint8_t* values, size_t stride, size_t n, size_t d, uint8
   for (size_t j = 0; j < n; ++j) {
     for (size_t k = 0; k < d; ++k) {
       packed[(j / 4 * width + k) * 4 + j % 4] = values[j * stride + k] ^ 128;
+    }
+  }
+}
+
+void pack_value_words(const uint8_t* values, size_t stride, size_t n, size_t d, uint8_t* packed) {
+  const size_t width = padded(d);
+  memset(packed, 0, (n + 3) / 4 * 4 * width * sizeof(int16_t));
+  for (size_t j = 0; j < n; ++j) {
+    for (size_t k = 0; k < d; ++k) {
+      const int16_t value = word(values[j * stride + k]);
+      memcpy(packed + ((j / 4 * width + k) * 4 + j % 4) * 2, &value, sizeof value);
     }
   }
 }

@@ -15,6 +15,9 @@ void pack_fours(const uint8_t* keys, size_t stride, size_t n, size_t d, uint8_t 
 // A block's 8-byte chunks, each of the 8 even keys, then the 8 odd ones.
 void pack_eights(const uint8_t* keys, size_t stride, size_t n, size_t d, uint8_t* packed);
 
+// A block's pairs of channels, each of all 16 keys, as int16 byte - 128.
+void pack_words(const uint8_t* keys, size_t stride, size_t n, size_t d, uint8_t* packed);
+
 // The inhibitor's values v = byte - 128 (unsigned: max(v, 0)) as magnitude, sign and their sums
 // total [width] over the keys.
 void pack_magnitudes(const uint8_t* values, size_t stride, size_t n, size_t d, int32_t is_signed,
@@ -22,6 +25,9 @@ void pack_magnitudes(const uint8_t* values, size_t stride, size_t n, size_t d, i
 
 // v = byte - 128 of every value, as int8.
 void pack_values(const uint8_t* values, size_t stride, size_t n, size_t d, uint8_t* packed);
+
+// The same as int16.
+void pack_value_words(const uint8_t* values, size_t stride, size_t n, size_t d, uint8_t* packed);
 
 #if defined(__x86_64__)
 // The same with AVX2.
