@@ -25,32 +25,32 @@ INHIBI_INLINE double power(int32_t shift) {
 }
 
 // scale [n] = multiplier * 2^-shift, exact: |multiplier| < 2^31.
-INHIBI_INLINE void scales(const int32_t *multiplier, const int32_t *shift, size_t n,
-                          double *scale) {
+INHIBI_INLINE void scales(const int32_t* multiplier, const int32_t* shift, size_t n,
+                          double* scale) {
   for (size_t k = 0; k < n; ++k) scale[k] = multiplier[k] * power(shift[k]);
 }
 
-// x clamped; lo and hi are integers, so floor may come before or after. Then it fits 32 bits.
-INHIBI_INLINE int32_t clamped(double x, double lo, double hi) {
-  x = std::floor(x);
+// floor(x) clamped: lo and hi are integers, so the order does not matter, and then it fits 32 bits.
+INHIBI_INLINE int32_t clamped_floor(double x, double lo, double hi) {
   x = x > lo ? x : lo;
-  return static_cast<int32_t>(x < hi ? x : hi);
+  x = x < hi ? x : hi;
+  return static_cast<int32_t>(std::floor(x));
 }
 
 // y [n] = req(acc + bias): |(acc + bias) * multiplier| + 2^(shift-1) < 2^53, so that product and
 // sum are exact multiples of 2^-shift.
-INHIBI_INLINE void req(const int32_t *acc, const int32_t *bias, const double *scale, double lo,
-                       double hi, size_t n, int32_t *y) {
-  for (size_t k = 0; k < n; ++k) y[k] = clamped((acc[k] + bias[k]) * scale[k] + 0.5, lo, hi);
+INHIBI_INLINE void req(const int32_t* acc, const int32_t* bias, const double* scale, double lo,
+                       double hi, size_t n, int32_t* y) {
+  for (size_t k = 0; k < n; ++k) y[k] = clamped_floor((acc[k] + bias[k]) * scale[k] + 0.5, lo, hi);
 }
 
 // out [n] = 128 + y, which fits a byte.
-INHIBI_INLINE void bytes(const int32_t *y, size_t n, uint8_t *out) {
+INHIBI_INLINE void bytes(const int32_t* y, size_t n, uint8_t* out) {
   for (size_t k = 0; k < n; ++k) out[k] = static_cast<uint8_t>(128 + y[k]);
 }
 
 // Requantize; a table is not looked at.
-INHIBI_INLINE void requantize_rows(const InhibiRequantize &p) {
+INHIBI_INLINE void requantize_rows(const InhibiRequantize& p) {
   double scale[kBlock];
   int32_t y[kBlock];
   for (size_t first = 0; first < p.columns; first += kBlock) {
@@ -64,9 +64,9 @@ INHIBI_INLINE void requantize_rows(const InhibiRequantize &p) {
 }
 
 // The table's bytes in place of their indices.
-INHIBI_INLINE void look_up_rows(const InhibiRequantize &p) {
+INHIBI_INLINE void look_up_rows(const InhibiRequantize& p) {
   for (size_t i = 0; i < p.rows; ++i) {
-    uint8_t *row = p.out + i * p.stride;
+    uint8_t* row = p.out + i * p.stride;
     for (size_t k = 0; k < p.columns; ++k) row[k] = p.table[row[k]];
   }
 }
@@ -83,7 +83,7 @@ struct NormScales {
   double weight[INHIBI_MAX_CHANNELS], bias[INHIBI_MAX_CHANNELS];
 };
 
-INHIBI_INLINE void norm_scales(const InhibiNorm &p, size_t channels, NormScales &scales) {
+INHIBI_INLINE void norm_scales(const InhibiNorm& p, size_t channels, NormScales& scales) {
   for (size_t k = 0; k < channels; ++k) {
     const double unit = power(p.shift[k]);
     scales.weight[k] = p.weight[k] * unit;
@@ -98,8 +98,8 @@ INHIBI_INLINE void norm_scales(const InhibiNorm &p, size_t channels, NormScales 
 // Bounds of the doubles: |u| <= sqrt(sum u^2) = sqrt(C*(v-1)) and sqrt(v-1) < D + 1 <= 2*D, so
 // |u*R| + 2^23 <= 32 * 2*D * (2^44/D + 1/2) + 2^23 < 2^51. Then |n| < 2^27 and
 // |n*w| + |b| + 2^(t-1) < 2^51 + 2^51 + 2^45 < 2^53.
-INHIBI_INLINE void norm(const int32_t *x, const InhibiNorm &p, const NormScales &scales,
-                        size_t channels, int32_t *y, uint8_t *out) {
+INHIBI_INLINE void norm(const int32_t* x, const InhibiNorm& p, const NormScales& scales,
+                        size_t channels, int32_t* y, uint8_t* out) {
   int32_t sum = 0;
   int64_t squares = 0;
   for (size_t k = 0; k < channels; ++k) {
@@ -113,19 +113,19 @@ INHIBI_INLINE void norm(const int32_t *x, const InhibiNorm &p, const NormScales 
   const double times = static_cast<double>(width), total = sum, lo = p.lo, hi = p.hi;
   for (size_t k = 0; k < channels; ++k) {
     const double n = std::floor((times * x[k] - total) * scale + 0.5);
-    y[k] = clamped(n * scales.weight[k] + scales.bias[k], lo, hi);
+    y[k] = clamped_floor(n * scales.weight[k] + scales.bias[k], lo, hi);
   }
   bytes(y, channels, out);
 }
 
-INHIBI_INLINE void add_layer_norm_rows(const InhibiAddLayerNorm &p) {
+INHIBI_INLINE void add_layer_norm_rows(const InhibiAddLayerNorm& p) {
   double scale[INHIBI_MAX_CHANNELS];
   int32_t x[INHIBI_MAX_CHANNELS], y[INHIBI_MAX_CHANNELS];
   NormScales norms;
   scales(p.multiplier, p.shift, p.channels, scale);
   norm_scales(p.norm, p.channels, norms);
   for (size_t i = 0; i < p.rows; ++i) {
-    const uint8_t *residual = p.residual + i * p.channels;
+    const uint8_t* residual = p.residual + i * p.channels;
     req(p.acc + i * p.channels, p.bias, scale, -32767, 32767, p.channels, x);
     // The residual's zero point is a constant, which the norm takes away: |x| < 2^15 + 255*64.
     for (size_t k = 0; k < p.channels; ++k) x[k] += residual[k] * 64;
@@ -133,17 +133,17 @@ INHIBI_INLINE void add_layer_norm_rows(const InhibiAddLayerNorm &p) {
   }
 }
 
-INHIBI_INLINE void embed_layer_norm_rows(const InhibiEmbedLayerNorm &p) {
+INHIBI_INLINE void embed_layer_norm_rows(const InhibiEmbedLayerNorm& p) {
   int32_t x[INHIBI_MAX_CHANNELS], y[INHIBI_MAX_CHANNELS];
   NormScales norms;
   norm_scales(p.norm, p.channels, norms);
   const size_t channels = p.channels;
   const int64_t width = static_cast<int64_t>(channels);
-  const int32_t *t = p.table_multiplier;
+  const int32_t* t = p.table_multiplier;
   for (size_t i = 0; i < p.rows; ++i) {
-    const int8_t *word = p.word + p.input_ids[i] * width;
-    const int8_t *position = p.position + p.position_ids[i] * width;
-    const int8_t *token_type = p.token_type + p.token_type_ids[i] * width;
+    const int8_t* word = p.word + p.input_ids[i] * width;
+    const int8_t* position = p.position + p.position_ids[i] * width;
+    const int8_t* token_type = p.token_type + p.token_type_ids[i] * width;
     for (size_t k = 0; k < channels; ++k)
       x[k] = t[k] * word[k] + t[channels + k] * position[k] + t[2 * channels + k] * token_type[k];
     norm(x, p.norm, norms, channels, y, p.out + i * channels);

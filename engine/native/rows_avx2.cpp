@@ -7,14 +7,14 @@
 
 namespace inhibi {
 
-INHIBI_TARGET void requantize_avx2(const InhibiRequantize *p) {
+INHIBI_TARGET void requantize_avx2(const InhibiRequantize* p) {
   requantize_rows(*p);
   if (p->table) look_up_rows(*p);
 }
 
-INHIBI_TARGET void add_layer_norm_avx2(const InhibiAddLayerNorm *p) { add_layer_norm_rows(*p); }
+INHIBI_TARGET void add_layer_norm_avx2(const InhibiAddLayerNorm* p) { add_layer_norm_rows(*p); }
 
-INHIBI_TARGET void embed_layer_norm_avx2(const InhibiEmbedLayerNorm *p) {
+INHIBI_TARGET void embed_layer_norm_avx2(const InhibiEmbedLayerNorm* p) {
   embed_layer_norm_rows(*p);
 }
 

@@ -8,11 +8,6 @@
 
 #include <immintrin.h>
 
-#if defined(__GNUC__) && !defined(__clang__)  // false alarms in GCC 12's own headers
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
-
 #define INHIBI_TARGET \
   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,prefer-vector-width=512")))
 
@@ -22,18 +17,19 @@ namespace {
 constexpr ptrdiff_t kLanes = 16;
 
 // The first n of 16 columns, the others `fill`; none for n <= 0, all for n >= 16.
-INHIBI_TARGET inline __m512i load(const int32_t *columns, ptrdiff_t n, int32_t fill = 0) {
+INHIBI_TARGET inline __m512i load(const int32_t* columns, ptrdiff_t n, int32_t fill = 0) {
   if (n >= kLanes) return _mm512_loadu_si512(columns);
   const __mmask16 kept = static_cast<__mmask16>(n > 0 ? (1 << n) - 1 : 0);
   return _mm512_mask_loadu_epi32(_mm512_set1_epi32(fill), kept, columns);
 }
 
-// Shifts and halves of a requantization's rounding, int64 [columns], of each 16 the even ones first.
+// Shifts and halves of a requantization's rounding, int64 [columns], of each 16 the even ones
+// first.
 struct Rounding {
   alignas(64) int64_t shift[kBlock], half[kBlock];
 };
 
-INHIBI_TARGET inline void round_columns(const int32_t *shift, ptrdiff_t n, Rounding &rounding) {
+INHIBI_TARGET inline void round_columns(const int32_t* shift, ptrdiff_t n, Rounding& rounding) {
   const __m512i one = _mm512_set1_epi64(1);
   for (ptrdiff_t k = 0; k < (n + 31) / 32 * 32; k += kLanes) {
     const __m512i all = load(shift + k, n - k, 1);
@@ -48,13 +44,13 @@ INHIBI_TARGET inline void round_columns(const int32_t *shift, ptrdiff_t n, Round
 }
 
 // (x + half) >> shift of the 8 even or odd columns.
-INHIBI_TARGET inline __m512i rounded(__m512i x, const int64_t *half, const int64_t *shift) {
+INHIBI_TARGET inline __m512i rounded(__m512i x, const int64_t* half, const int64_t* shift) {
   return _mm512_srav_epi64(_mm512_add_epi64(x, _mm512_load_si512(half)), _mm512_load_si512(shift));
 }
 
 // The 16 columns' (acc + bias) * multiplier, rounded: even [0] and odd [1].
-INHIBI_TARGET inline void products(const int32_t *acc, const int32_t *bias,
-                                   const int32_t *multiplier, ptrdiff_t n, const Rounding &rounding,
+INHIBI_TARGET inline void products(const int32_t* acc, const int32_t* bias,
+                                   const int32_t* multiplier, ptrdiff_t n, const Rounding& rounding,
                                    ptrdiff_t k, __m512i result[2]) {
   const __m512i sum = _mm512_add_epi32(load(acc + k, n - k), load(bias + k, n - k));
   const __m512i m = load(multiplier + k, n - k);
@@ -83,16 +79,16 @@ INHIBI_TARGET inline __m256i look_up(const __m512i words[4], __m256i bytes) {
   return _mm512_maskz_cvtepi16_epi8(-1, _mm512_srlv_epi16(both, _mm512_slli_epi16(byte, 3)));
 }
 
-INHIBI_TARGET inline void store(__m256i bytes, ptrdiff_t n, uint8_t *out) {
+INHIBI_TARGET inline void store(__m256i bytes, ptrdiff_t n, uint8_t* out) {
   if (n >= 32)
-    _mm256_storeu_si256(reinterpret_cast<__m256i *>(out), bytes);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), bytes);
   else
     _mm256_mask_storeu_epi8(out, (__mmask32{1} << n) - 1, bytes);
 }
 
 }  // namespace
 
-INHIBI_TARGET void requantize_avx512(const InhibiRequantize *p) {
+INHIBI_TARGET void requantize_avx512(const InhibiRequantize* p) {
   const __m256i lo = _mm256_set1_epi8(static_cast<char>(p->lo));
   const __m256i hi = _mm256_set1_epi8(static_cast<char>(p->hi));
   Rounding rounding;
@@ -103,7 +99,7 @@ INHIBI_TARGET void requantize_avx512(const InhibiRequantize *p) {
     const ptrdiff_t n = static_cast<ptrdiff_t>(left < kBlock ? left : kBlock);
     round_columns(p->shift + first, n, rounding);
     for (size_t i = 0; i < p->rows; ++i) {
-      const int32_t *acc = p->acc + i * p->columns + first;
+      const int32_t* acc = p->acc + i * p->columns + first;
       for (ptrdiff_t k = 0; k < n; k += 2 * kLanes) {
         products(acc, p->bias + first, p->multiplier + first, n, rounding, k, y);
         const __m128i low = saturated(y);
@@ -118,9 +114,9 @@ INHIBI_TARGET void requantize_avx512(const InhibiRequantize *p) {
   }
 }
 
-INHIBI_TARGET void add_layer_norm_avx512(const InhibiAddLayerNorm *p) { add_layer_norm_rows(*p); }
+INHIBI_TARGET void add_layer_norm_avx512(const InhibiAddLayerNorm* p) { add_layer_norm_rows(*p); }
 
-INHIBI_TARGET void embed_layer_norm_avx512(const InhibiEmbedLayerNorm *p) {
+INHIBI_TARGET void embed_layer_norm_avx512(const InhibiEmbedLayerNorm* p) {
   embed_layer_norm_rows(*p);
 }
 

@@ -9,11 +9,11 @@ namespace inhibi {
 namespace {
 
 // table[index] of 16 bytes at once; an index beyond a quarter of the table leaves 0 there.
-void look_up(const InhibiRequantize &p) {
+void look_up(const InhibiRequantize& p) {
   uint8x16x4_t quarters[4];
   for (int i = 0; i < 4; ++i) quarters[i] = vld1q_u8_x4(p.table + 64 * i);
   for (size_t i = 0; i < p.rows; ++i) {
-    uint8_t *row = p.out + i * p.stride;
+    uint8_t* row = p.out + i * p.stride;
     size_t k = 0;
     for (; k + 16 <= p.columns; k += 16) {
       const uint8x16_t index = vld1q_u8(row + k);
@@ -28,14 +28,14 @@ void look_up(const InhibiRequantize &p) {
 
 }  // namespace
 
-void requantize_neon(const InhibiRequantize *p) {
+void requantize_neon(const InhibiRequantize* p) {
   requantize_rows(*p);
   if (p->table) look_up(*p);
 }
 
-void add_layer_norm_neon(const InhibiAddLayerNorm *p) { add_layer_norm_rows(*p); }
+void add_layer_norm_neon(const InhibiAddLayerNorm* p) { add_layer_norm_rows(*p); }
 
-void embed_layer_norm_neon(const InhibiEmbedLayerNorm *p) { embed_layer_norm_rows(*p); }
+void embed_layer_norm_neon(const InhibiEmbedLayerNorm* p) { embed_layer_norm_rows(*p); }
 
 }  // namespace inhibi
 

@@ -20,7 +20,7 @@ int64_t shifted(int64_t x, int32_t shift, int64_t lo, int64_t hi) {
 }
 
 // x [channels] is one row; |x| < 2^16 and channels <= 1024 keep the sum of u^2 below 2^62.
-void norm(const int32_t *x, const InhibiNorm &p, size_t channels, uint8_t *out) {
+void norm(const int32_t* x, const InhibiNorm& p, size_t channels, uint8_t* out) {
   const int64_t width = static_cast<int64_t>(channels);
   int64_t sum = 0, squares = 0;
   for (size_t k = 0; k < channels; ++k) sum += x[k];
@@ -33,16 +33,17 @@ void norm(const int32_t *x, const InhibiNorm &p, size_t channels, uint8_t *out) 
   for (size_t k = 0; k < channels; ++k) {
     const int64_t u = width * x[k] - sum;
     const int64_t n = (u * reciprocal + (1 << 23)) >> 24;
-    out[k] = static_cast<uint8_t>(128 + shifted(n * p.weight[k] + p.bias[k], p.shift[k], p.lo, p.hi));
+    out[k] =
+        static_cast<uint8_t>(128 + shifted(n * p.weight[k] + p.bias[k], p.shift[k], p.lo, p.hi));
   }
 }
 
 }  // namespace
 
-void requantize_scalar(const InhibiRequantize *p) {
+void requantize_scalar(const InhibiRequantize* p) {
   for (size_t i = 0; i < p->rows; ++i) {
-    const int32_t *acc = p->acc + i * p->columns;
-    uint8_t *out = p->out + i * p->stride;
+    const int32_t* acc = p->acc + i * p->columns;
+    uint8_t* out = p->out + i * p->stride;
     for (size_t k = 0; k < p->columns; ++k) {
       const int64_t product = (int64_t{acc[k]} + p->bias[k]) * p->multiplier[k];
       const int64_t y = 128 + shifted(product, p->shift[k], p->lo, p->hi);
@@ -51,11 +52,11 @@ void requantize_scalar(const InhibiRequantize *p) {
   }
 }
 
-void add_layer_norm_scalar(const InhibiAddLayerNorm *p) {
+void add_layer_norm_scalar(const InhibiAddLayerNorm* p) {
   int32_t x[INHIBI_MAX_CHANNELS];
   for (size_t i = 0; i < p->rows; ++i) {
-    const int32_t *acc = p->acc + i * p->channels;
-    const uint8_t *residual = p->residual + i * p->channels;
+    const int32_t* acc = p->acc + i * p->channels;
+    const uint8_t* residual = p->residual + i * p->channels;
     for (size_t k = 0; k < p->channels; ++k) {
       const int64_t product = (int64_t{acc[k]} + p->bias[k]) * p->multiplier[k];
       const int64_t branch = shifted(product, p->shift[k], -32767, 32767);
@@ -65,14 +66,14 @@ void add_layer_norm_scalar(const InhibiAddLayerNorm *p) {
   }
 }
 
-void embed_layer_norm_scalar(const InhibiEmbedLayerNorm *p) {
+void embed_layer_norm_scalar(const InhibiEmbedLayerNorm* p) {
   int32_t x[INHIBI_MAX_CHANNELS];
   const int64_t width = static_cast<int64_t>(p->channels);
   for (size_t i = 0; i < p->rows; ++i) {
-    const int8_t *word = p->word + p->input_ids[i] * width;
-    const int8_t *position = p->position + p->position_ids[i] * width;
-    const int8_t *token_type = p->token_type + p->token_type_ids[i] * width;
-    const int32_t *t = p->table_multiplier;
+    const int8_t* word = p->word + p->input_ids[i] * width;
+    const int8_t* position = p->position + p->position_ids[i] * width;
+    const int8_t* token_type = p->token_type + p->token_type_ids[i] * width;
+    const int32_t* t = p->table_multiplier;
     for (size_t k = 0; k < p->channels; ++k)
       x[k] = t[k] * word[k] + t[p->channels + k] * position[k] +
              t[2 * p->channels + k] * token_type[k];
