@@ -87,6 +87,10 @@ const InhibiKernels *inhibi_kernels(const char *isa);
 // Names that inhibi_kernels takes here, best first, with a space between.
 const char *inhibi_isas(void);
 
+// 1 where x86-64 lacks VNNI: u8 x s8 products there add up in pairs in 16 bits with saturation, and
+// onnxruntime's MatMulInteger with them.
+int inhibi_products_saturate(void);
+
 // Attention is split into tasks, which threads may run in any order: about one sentence's head.
 size_t inhibi_attention_tasks(const InhibiAttention *attention);
 // 0, or 1 where there is no memory for the task's scratch.
