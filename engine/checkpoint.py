@@ -11,6 +11,8 @@ from inhibi.engine.text import Text, Tokenizer
 class Checkpoint:
     """A float teacher or student from its folder. InputError where it is none."""
 
+    runs_on = "torch"
+
     def __init__(self, folder: str | Path) -> None:
         try:
             from inhibi.kd.data import TASKS

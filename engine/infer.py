@@ -45,8 +45,7 @@ def _classify(options: Namespace) -> int:
             status = status if answer else UNANSWERED
         sys.stdout.flush()
     if options.verbose:
-        engine = "torch" if options.fp32 else options.engine
-        name = f"{options.model or 'packaged student'} on {engine}"
+        name = f"{options.model or 'packaged student'} on {model.runs_on}"
         times = f"opened in {opened - began:.2f} s, ran {time.perf_counter() - opened:.2f} s"
         say(f"{name}: {count} texts, {tokens} tokens, {times}")
     return status

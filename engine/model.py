@@ -45,6 +45,7 @@ class Model:
 
     def __init__(self, session: "Session") -> None:
         self.session = session
+        self.runs_on = session.runs_on
         self.metadata: Metadata = session.metadata
         self.tokenizer = Tokenizer(self.metadata.tokenizer, self.metadata.max_tokens)
         self.fields = self.metadata.texts

@@ -43,6 +43,7 @@ class Reference:
     """Runs a student file on NumPy, node by node."""
 
     packed_tokens = 1024  # enough to feed BLAS; the temporaries stay in a few dozen MB
+    runs_on = "numpy"
 
     def __init__(self, path: Path) -> None:
         model = _load(path)

@@ -29,6 +29,8 @@ class Engine(Protocol):
     metadata: Metadata
     packed_tokens: int
     """Sentences are packed up to this many tokens; a single sentence may be longer."""
+    runs_on: str
+    """What computes, for a person: the engine and its operators of the domain ai.inhibi."""
 
     def run(self, feeds: Feeds) -> np.ndarray: ...
 
@@ -40,6 +42,7 @@ class Session:
 
     def __init__(self, engine: Engine) -> None:
         self.metadata = engine.metadata
+        self.runs_on = engine.runs_on
         self._engine = engine
 
     def logits(self, sentences: Sequence[Sentence]) -> np.ndarray:

@@ -39,6 +39,8 @@ def main(argv: list[str] | None = None) -> None:
     task = find_task(options.task)
     data = _data(task, options)
     path, model, engine = _open(options)
+    if options.verbose:
+        say(f"{path} on {model.runs_on}")
     results = []
     for split, rows in data.items():
         found = score(task, rows, model, options.max_length, options.batch)
@@ -65,6 +67,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     add("--batch", type=positive, default=32, metavar="N", help="examples at once (default: 32)")
     add("--threads", type=threads, default=0, metavar="N", help="of ort, not numpy (default: all)")
     add("--json", action="store_true", help="JSON instead of a table")
+    add("--verbose", action="store_true", help="say on standard error what runs the model")
     return parser.parse_args(argv)
 
 

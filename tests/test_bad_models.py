@@ -7,13 +7,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from opened import ENGINES, opened
 
 from inhibi.engine.errors import InputError
 from inhibi.engine.session import open_session
 
 Spoil = Callable[[bytes], bytes]  # from the bytes of a good file
-
-ENGINES = ("numpy", "ort")
 
 
 def truncated(share: float) -> Spoil:
@@ -55,7 +54,6 @@ BAD_FILES: dict[str, tuple[Spoil, str]] = {
     "zeros": (lambda good: bytes(4096), "no ONNX"),
     "newer": (newer, "format version 2, this inhibi reads up to 1: upgrade"),
     "incomplete": (incomplete, "metadata are damaged or incomplete .'labels'"),
-    "without bodies": (without_bodies, "."),
     "foreign": (foreign, "no inhibi student"),
     **{f"{share:.0%}": (truncated(share), ".") for share in (0.001, 0.1, 0.5, 0.8, 0.9, 0.99)},
 }
@@ -69,9 +67,19 @@ def test_a_bad_file_gives_one_line(
     path = tmp_path / "bad.onnx"
     path.write_bytes(spoil(tiny_model.read_bytes()))
     with pytest.raises(InputError, match=message) as caught:
-        open_session(path, engine)
+        opened(path, engine)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "bodies"])
+def test_a_file_without_bodies_needs_the_native_operators(
+    tiny_model: Path, tmp_path: Path, engine: str
+) -> None:
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(without_bodies(tiny_model.read_bytes()))
+    with pytest.raises(InputError, match=f"^{path}: "):
+        opened(path, engine)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -83,14 +91,14 @@ def test_a_file_cut_anywhere_is_refused_or_whole(
     for length in np.linspace(0, len(good) - 1, 60).astype(int).tolist():
         path.write_bytes(good[:length])
         with pytest.raises(InputError):
-            open_session(path, engine)
+            opened(path, engine)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path, engine: str) -> None:
     for path in (tmp_path, tmp_path / "absent.onnx"):
         with pytest.raises(InputError, match=f"there is no model file {path}"):
-            open_session(path, engine)
+            opened(path, engine)
 
 
 def test_an_unknown_engine_is_named(tiny_model: Path) -> None:

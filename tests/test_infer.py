@@ -146,6 +146,7 @@ def test_an_engine_s_warning_is_a_note(
     infer: Infer, monkeypatch: pytest.MonkeyPatch, action: Literal["default", "error"]
 ) -> None:
     monkeypatch.setattr(runtime, "LONG", 3)
+    monkeypatch.setenv("INHIBI_NATIVE", "0")
     with warnings.catch_warnings():
         warnings.simplefilter(action)
         ran = infer("good film", "bad film")
@@ -259,6 +260,12 @@ def test_first_difference_sees_types_names_and_missing_tensors() -> None:
 
 
 def test_verbose_tells_what_ran(infer: Infer, tiny_model: Path) -> None:
-    ran = infer("--verbose", "good film", "bad")
+    ran = infer("--verbose", "--engine", "numpy", "good film", "bad")
     assert len(ran.out) == 2
-    assert f"{tiny_model} on ort: 2 texts, 7 tokens, opened in" in ran.err[0]
+    assert f"{tiny_model} on numpy: 2 texts, 7 tokens, opened in" in ran.err[0]
+
+
+def test_verbose_tells_whose_operators_ran(infer: Infer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INHIBI_NATIVE", "0")
+    [line] = infer("--verbose", "good film").err
+    assert "on ort with standard operators, not the native library (INHIBI_NATIVE=0): " in line
