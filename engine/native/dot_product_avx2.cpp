@@ -1,4 +1,5 @@
 // Dot-product attention with AVX2: pairs of 16-bit values, because bytes would saturate.
+#if defined(__x86_64__)
 #include <immintrin.h>
 
 #include "dot_product.h"
@@ -145,3 +146,5 @@ const InhibiDotProductKernels dot_product_avx2 = {pack_words, products, weights,
                                                   weigh};
 
 }  // namespace inhibi
+
+#endif

@@ -2,6 +2,7 @@
 // once.
 //
 // GCC's own AVX-512 header makes its undefined registers this way.
+#if defined(__x86_64__)
 #if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -270,3 +271,5 @@ const InhibiDotProductKernels dot_product_avx512vnni = {pack_keys_vnni, products
                                                         pack_values_avx2, weigh_vnni};
 
 }  // namespace inhibi
+
+#endif

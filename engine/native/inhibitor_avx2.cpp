@@ -1,4 +1,5 @@
 // The inhibitor with AVX2: VPSADBW, and products with the signs that add up in 16 bits.
+#if defined(__x86_64__)
 #include <immintrin.h>
 
 #include "inhibitor.h"
@@ -115,3 +116,5 @@ const InhibiInhibitorKernels inhibitor_avx2 = {pack_eights, pack_magnitudes_avx2
                                                thresholds, inhibit};
 
 }  // namespace inhibi
+
+#endif

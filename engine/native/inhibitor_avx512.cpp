@@ -1,5 +1,6 @@
 // The inhibitor with AVX-512BW, and with VNNI, which multiplies and adds four bytes at once.
 // GCC's own AVX-512 header makes its undefined registers this way.
+#if defined(__x86_64__)
 #if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -144,3 +145,5 @@ const InhibiInhibitorKernels inhibitor_avx512vnni = {pack_eights, pack_magnitude
                                                      thresholds, inhibit_vnni};
 
 }  // namespace inhibi
+
+#endif

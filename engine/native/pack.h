@@ -34,6 +34,13 @@ void pack_value_words(const uint8_t* values, size_t stride, size_t n, size_t d, 
 void pack_magnitudes_avx2(const uint8_t* values, size_t stride, size_t n, size_t d,
                           int32_t is_signed, uint8_t* magnitude, int8_t* sign, int32_t* total);
 void pack_values_avx2(const uint8_t* values, size_t stride, size_t n, size_t d, uint8_t* packed);
+#elif defined(__aarch64__)
+// The same with NEON.
+void pack_magnitudes_neon(const uint8_t* values, size_t stride, size_t n, size_t d,
+                          int32_t is_signed, uint8_t* magnitude, int8_t* sign, int32_t* total);
+
+// The bytes as they are, zero points in the places beyond n.
+void pack_bytes_neon(const uint8_t* values, size_t stride, size_t n, size_t d, uint8_t* packed);
 #endif
 
 // d rounded up to a multiple of 16.

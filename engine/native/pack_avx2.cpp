@@ -1,4 +1,5 @@
 // Packing of values with AVX2: 16 channels of 4 keys at a time.
+#if defined(__x86_64__)
 #include <immintrin.h>
 
 #include <algorithm>
@@ -84,3 +85,5 @@ AVX2 void pack_values_avx2(const uint8_t* values, size_t stride, size_t n, size_
 }
 
 }  // namespace inhibi
+
+#endif
