@@ -145,16 +145,16 @@ void read_offsets(Call &call, size_t tokens, size_t most, InhibiAttention &all) 
   all.sentences = static_cast<size_t>(offsets.dims[0]) - 1;
   const int64_t last = all.offsets[all.sentences];
   if (all.offsets[0] != 0) return call.fail("offsets do not start at 0");
-  for (size_t i = 0; i < all.sentences; ++i) {
+  if (last != static_cast<int64_t>(tokens)) {
+    return call.fail("offsets end at %lld, not at the %zu tokens", static_cast<long long>(last),
+                     tokens);
+  }
+  for (size_t i = 0; i < all.sentences; ++i) {  // so that all lie between 0 and the last
     const int64_t start = all.offsets[i], end = all.offsets[i + 1];
     if (end <= start) return call.fail("offsets do not increase at sentence %zu", i);
-    if (end > static_cast<int64_t>(tokens)) break;
-    if (static_cast<size_t>(end - start) > most) {
+    if (static_cast<uint64_t>(end - start) > most) {
       return call.fail("sentence %zu has more than %zu tokens", i, most);
     }
-  }
-  if (last != static_cast<int64_t>(tokens)) {
-    call.fail("offsets end at %lld, not at the %zu tokens", static_cast<long long>(last), tokens);
   }
 }
 
