@@ -114,12 +114,6 @@ INHIBI_TARGET void requantize_avx512(const InhibiRequantize* p) {
   }
 }
 
-INHIBI_TARGET void add_layer_norm_avx512(const InhibiAddLayerNorm* p) { add_layer_norm_rows(*p); }
-
-INHIBI_TARGET void embed_layer_norm_avx512(const InhibiEmbedLayerNorm* p) {
-  embed_layer_norm_rows(*p);
-}
-
 }  // namespace inhibi
 
 #endif

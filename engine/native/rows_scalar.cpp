@@ -19,8 +19,9 @@ int64_t shifted(int64_t x, int32_t shift, int64_t lo, int64_t hi) {
   return clamp((x + (int64_t{1} << (shift - 1))) >> shift, lo, hi);
 }
 
-// x [channels] is one row; |x| < 2^16 and channels <= 1024 keep the sum of u^2 below 2^62.
-void norm(const int32_t* x, const InhibiNorm& p, size_t channels, uint8_t* out) {
+}  // namespace
+
+void norm_scalar(const int32_t* x, const InhibiNorm& p, size_t channels, uint8_t* out) {
   const int64_t width = static_cast<int64_t>(channels);
   int64_t sum = 0, squares = 0;
   for (size_t k = 0; k < channels; ++k) sum += x[k];
@@ -37,8 +38,6 @@ void norm(const int32_t* x, const InhibiNorm& p, size_t channels, uint8_t* out) 
         static_cast<uint8_t>(128 + shifted(n * p.weight[k] + p.bias[k], p.shift[k], p.lo, p.hi));
   }
 }
-
-}  // namespace
 
 void requantize_scalar(const InhibiRequantize* p) {
   for (size_t i = 0; i < p->rows; ++i) {
@@ -62,7 +61,7 @@ void add_layer_norm_scalar(const InhibiAddLayerNorm* p) {
       const int64_t branch = shifted(product, p->shift[k], -32767, 32767);
       x[k] = static_cast<int32_t>(branch) + (residual[k] - 128) * 64;
     }
-    norm(x, p->norm, p->channels, p->out + i * p->channels);
+    norm_scalar(x, p->norm, p->channels, p->out + i * p->channels);
   }
 }
 
@@ -77,7 +76,7 @@ void embed_layer_norm_scalar(const InhibiEmbedLayerNorm* p) {
     for (size_t k = 0; k < p->channels; ++k)
       x[k] = t[k] * word[k] + t[p->channels + k] * position[k] +
              t[2 * p->channels + k] * token_type[k];
-    norm(x, p->norm, p->channels, p->out + i * p->channels);
+    norm_scalar(x, p->norm, p->channels, p->out + i * p->channels);
   }
 }
 
