@@ -142,8 +142,8 @@ AVX2 void weigh(const uint8_t* p, const uint8_t* values, size_t groups, size_t b
 
 }  // namespace
 
-const InhibiDotProductKernels dot_product_avx2 = {pack_words, products, weights, pack_value_words,
-                                                  weigh};
+const InhibiDotProductKernels dot_product_avx2 = {pack_words, products, weights,
+                                                  pack_value_words_avx2, weigh};
 
 }  // namespace inhibi
 

@@ -266,7 +266,7 @@ AVX512BW void weigh(const uint8_t* p, const uint8_t* values, size_t groups, size
 }  // namespace
 
 const InhibiDotProductKernels dot_product_avx512bw = {pack_words, products, weights,
-                                                      pack_value_words, weigh};
+                                                      pack_value_words_avx2, weigh};
 const InhibiDotProductKernels dot_product_avx512vnni = {pack_keys_vnni, products_vnni, weights,
                                                         pack_values_avx2, weigh_vnni};
 

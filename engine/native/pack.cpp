@@ -82,15 +82,4 @@ void pack_values(const uint8_t* values, size_t stride, size_t n, size_t d, uint8
   }
 }
 
-void pack_value_words(const uint8_t* values, size_t stride, size_t n, size_t d, uint8_t* packed) {
-  const size_t width = padded(d);
-  memset(packed, 0, (n + 3) / 4 * 4 * width * sizeof(int16_t));
-  for (size_t j = 0; j < n; ++j) {
-    for (size_t k = 0; k < d; ++k) {
-      const int16_t value = word(values[j * stride + k]);
-      memcpy(packed + ((j / 4 * width + k) * 4 + j % 4) * 2, &value, sizeof value);
-    }
-  }
-}
-
 }  // namespace inhibi

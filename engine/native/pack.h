@@ -26,14 +26,15 @@ void pack_magnitudes(const uint8_t* values, size_t stride, size_t n, size_t d, i
 // v = byte - 128 of every value, as int8.
 void pack_values(const uint8_t* values, size_t stride, size_t n, size_t d, uint8_t* packed);
 
-// The same as int16.
-void pack_value_words(const uint8_t* values, size_t stride, size_t n, size_t d, uint8_t* packed);
-
 #if defined(__x86_64__)
 // The same with AVX2.
 void pack_magnitudes_avx2(const uint8_t* values, size_t stride, size_t n, size_t d,
                           int32_t is_signed, uint8_t* magnitude, int8_t* sign, int32_t* total);
 void pack_values_avx2(const uint8_t* values, size_t stride, size_t n, size_t d, uint8_t* packed);
+
+// v of every value as int16.
+void pack_value_words_avx2(const uint8_t* values, size_t stride, size_t n, size_t d,
+                           uint8_t* packed);
 #elif defined(__aarch64__)
 // The same with NEON.
 void pack_magnitudes_neon(const uint8_t* values, size_t stride, size_t n, size_t d,

@@ -84,6 +84,22 @@ AVX2 void pack_values_avx2(const uint8_t* values, size_t stride, size_t n, size_
   }
 }
 
+AVX2 void pack_value_words_avx2(const uint8_t* values, size_t stride, size_t n, size_t d,
+                                uint8_t* packed) {
+  for (size_t j = 0; j < n; j += 4) {
+    for (size_t k = 0; k < d; k += 16) {
+      __m128i row[4], bytes[4];
+      load_rows(values + j * stride + k, stride, n - j, d - k, row);
+      interleave(row, bytes);
+      for (size_t r = 0; r < 4; ++r, packed += 32) {
+        const __m256i words =
+            _mm256_sub_epi16(_mm256_cvtepu8_epi16(bytes[r]), _mm256_set1_epi16(128));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(packed), words);
+      }
+    }
+  }
+}
+
 }  // namespace inhibi
 
 #endif
