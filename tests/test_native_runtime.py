@@ -223,8 +223,8 @@ REFUSED: dict[str, list[tuple[Change, str]]] = {
         (put(2, 3, 2), r"token_type_ids has a value outside 0\.\.1"),
         (cut(1), "position_ids has 3 values, not 4"),
         (columns(5, 6), "token_type is 2 x 6, not 2 x 7"),
-        (put(6, 0, -1), "table_multiplier is negative, or above 516"),
-        (put(6, 0, 2**31 - 1), "table_multiplier is negative, or above 516"),
+        (put(6, 0, -1), r"table_multiplier has a value outside 0\.\.516"),
+        (put(6, 0, 2**31 - 1), r"table_multiplier has a value outside 0\.\.516"),
         (cut(6), "table_multiplier is 2 x 7, not 3 x 7"),
     ],
     "InhibitorAttention": [

@@ -5,6 +5,8 @@
 // an operator looks at failed() once, before it touches any data.
 #pragma once
 
+#include <atomic>
+
 #include "kernels.h"
 #include "onnxruntime_api.h"
 
@@ -41,6 +43,7 @@ struct Node {
   int32_t lo, hi, heads, centred, is_signed;
   bool constant[max_inputs];
   Tensor tensors[max_inputs];
+  mutable std::atomic<bool> passed[max_inputs];  // initializers whose values were checked
 };
 
 class Call {
@@ -73,15 +76,24 @@ class Call {
   template <typename T>
   const T *vector_in(size_t index, size_t length, int64_t lo, int64_t hi) {
     const T *values = vector<T>(index, length);
-    if (failed()) return nullptr;
     const T least = static_cast<T>(lo), most = static_cast<T>(hi);
-    bool inside = true;  // without an early end, which vectorizes
-    for (size_t i = 0; i < length; ++i) inside &= (values[i] >= least) & (values[i] <= most);
-    if (!inside) {
-      fail("%s has a value outside %lld..%lld", node.op->inputs[index].name,
-           static_cast<long long>(lo), static_cast<long long>(hi));
-    }
+    check(index, [=] {
+      bool inside = true;  // without an early end, which vectorizes
+      for (size_t i = 0; i < length; ++i) inside &= (values[i] >= least) & (values[i] <= most);
+      return inside;
+    }, lo, hi);
     return values;
+  }
+
+  // Calls inside() and fails where it says no; for an initializer once, for others in each run.
+  template <typename F>
+  void check(size_t index, F inside, int64_t lo, int64_t hi) {
+    if (failed() || node.passed[index].load(std::memory_order_relaxed)) return;
+    if (!inside()) {
+      return fail("%s has a value outside %lld..%lld", node.op->inputs[index].name,
+                  static_cast<long long>(lo), static_cast<long long>(hi));
+    }
+    if (node.constant[index]) node.passed[index].store(true, std::memory_order_relaxed);
   }
 
   // The output uint8 [rows, columns].

@@ -94,15 +94,18 @@ Embedding embedding(Call &call, size_t index, size_t tokens, size_t channels) {
   return {static_cast<const int8_t *>(table.data), ids};
 }
 
-// Sums below 2^16: 127 times three multipliers of a channel.
-void check_table_multiplier(Call &call, const int32_t *t, size_t channels) {
-  if (call.failed()) return;
-  bool inside = true;
-  for (size_t k = 0; k < channels; ++k) {
-    const int64_t sum = int64_t{t[k]} + t[k + channels] + t[k + 2 * channels];
-    inside &= (t[k] >= 0) & (t[k + channels] >= 0) & (t[k + 2 * channels] >= 0) & (sum <= 516);
-  }
-  if (!inside) call.fail("table_multiplier is negative, or above 516 in a channel's sum");
+// Three multipliers of a channel: none negative, and 127 times their sum below 2^16.
+const int32_t *table_multiplier(Call &call, size_t index, size_t channels) {
+  const int32_t *t = call.matrix<int32_t>(index, 3, channels);
+  call.check(index, [=] {
+    bool inside = true;
+    for (size_t k = 0; k < channels; ++k) {
+      const int64_t sum = int64_t{t[k]} + t[k + channels] + t[k + 2 * channels];
+      inside &= (t[k] >= 0) & (t[k + channels] >= 0) & (t[k + 2 * channels] >= 0) & (sum <= 516);
+    }
+    return inside;
+  }, 0, 516);
+  return t;
 }
 
 }  // namespace
@@ -117,9 +120,8 @@ void embed_layer_norm(Call &call) {
   all.input_ids = word.ids, all.word = word.table;
   all.position_ids = position.ids, all.position = position.table;
   all.token_type_ids = token_type.ids, all.token_type = token_type.table;
-  all.table_multiplier = call.matrix<int32_t>(6, 3, all.channels);
+  all.table_multiplier = table_multiplier(call, 6, all.channels);
   all.norm = norm_of(call, 7, all.channels);
-  check_table_multiplier(call, all.table_multiplier, all.channels);
   all.out = call.output(all.rows, all.channels);
   if (call.failed()) return;
   const InhibiKernels *kernels = call.node.kernels;
