@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import native_build
 import numpy as np
 import pytest
-from attention_cases import attention
+from attention_cases import attention, largest_sums
 from case import FULL, Case, expected
 from cases import CASES
 from hypothesis import given, settings
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from kernels import Kernels, supported
 from row_cases import add_norm, embed, lookup, requantize
 
-from inhibi.engine import ops
+from inhibi.engine import native_library, ops
 
 WIDTHS = (*range(1, 68), 127, 128, 129, 255, 256, 257, 511, 513, 1024)
 HEAD_WIDTHS = (8, 16, 24, 32, 40, 64, 72, 120, 128)
@@ -25,13 +24,12 @@ FLAGS: list[dict[str, Any]] = [{"centred": c, "signed": s} for c in (0, 1) for s
 
 
 @pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Kernels:
-    if not (compiler := native_build.compiler()):
-        pytest.skip("no C++ compiler")
-    path = tmp_path_factory.mktemp("native") / "libkernels.so"
-    options = (*native_build.FAST, "-fPIC", "-shared", "-fvisibility=default")
-    native_build.compile_kernels(path, compiler, *options)
-    return Kernels(path)
+def kernels() -> Kernels:
+    """Those that are installed with the package."""
+    library = native_library.find()
+    if isinstance(library, str):
+        pytest.skip(library)
+    return Kernels(library.path)
 
 
 def computed(case: Case) -> np.ndarray:
@@ -42,16 +40,12 @@ def computed(case: Case) -> np.ndarray:
 def agree(kernels: Kernels, case: Case, **options: Any) -> None:
     right = computed(case)
     for isa in kernels.isas:
-        if case.operator == "DotProductAttention" and not kernels.isa(isa).dot_product:
-            continue
         np.testing.assert_array_equal(kernels.run(isa, case, **options), right, err_msg=isa)
 
 
 @pytest.mark.parametrize("case", list(filter(supported, CASES)), ids=str)
 def test_case(kernels: Kernels, case: Case) -> None:
     for isa in kernels.isas:
-        if case.operator == "DotProductAttention" and not kernels.isa(isa).dot_product:
-            continue
         np.testing.assert_array_equal(kernels.run(isa, case), expected(case), err_msg=isa)
 
 
@@ -92,6 +86,17 @@ def looked_up(width: int) -> Iterator[Case]:
     yield lookup(np.random.default_rng(1), 4, width)
 
 
+@pytest.mark.parametrize("width", [16, 17])
+def test_norms_whose_reciprocal_nears_31_bits(kernels: Kernels, width: int) -> None:
+    """R = 2^31 where the deviation D is 8192 = 16 * 512; rows on both sides of it."""
+    case = add_norm(np.random.default_rng(0), 200, width, **FULL)
+    _, bias, multiplier, shift, residual, *norm = case.inputs
+    acc = (np.arange(width) % 2 * 2 - 1) * np.linspace(440, 540, 200).astype(np.int32)[:, None]
+    branch = (acc.astype(np.int32), 0 * bias, 0 * multiplier + 2**23, 0 * shift + 23)
+    inputs = (*branch, np.full_like(residual, 128), *norm)
+    agree(kernels, Case(case.operator, "near-31-bits", inputs, case.attributes))
+
+
 @given(RANDOM, st.integers(1, 9), st.integers(1, 300), st.integers(-127, 127), st.integers(0, 15))
 @settings(max_examples=60)
 def test_rows(
@@ -130,18 +135,21 @@ def test_attention_of_every_length(kernels: Kernels, n: int) -> None:
     agree(kernels, attention(rng, (n,), 1, 24, "DotProductAttention", n % 2 == 0))
 
 
-def test_sums_of_long_sentences(kernels: Kernels) -> None:
-    """At the edges of narrow accumulators: the largest values, under 0 and under the largest z."""
-    for case in (c for c in CASES if supported(c) and c.operator == "InhibitorAttention"):
-        if case.name.startswith("all-"):
-            agree(kernels, lengthened(case, 1000))
+def longest_sums(d: int) -> Iterator[Case]:
+    """The edges of 16-bit accumulators: values of one byte, blocked, let through and limited."""
+    through = {"score_multiplier": np.array([0]), "score_offset": np.array([0])}
+    most = {"score_multiplier": np.array([0]), "score_offset": np.array([127 * 2])}
+    for v in (0, 1, 255):
+        for n in (512, 516, 520):
+            yield largest_sums(f"blocked-{n}-{d}-{v}", n, d, v, output=10)
+            yield largest_sums(f"through-{n}-{d}-{v}", n, d, v, output=10, **through)
+            yield largest_sums(f"limited-{n}-{d}-{v}", n, d, v, output=3, signed=0, **most)
 
 
-def lengthened(case: Case, n: int) -> Case:
-    qkv, _, *scores, multiplier, shift, _ = case.inputs
-    inputs = (np.resize(qkv, (n, qkv.shape[1])), np.array([0, n]), *scores, multiplier, shift + 4)
-    length = np.full(n + 1, 2**15, np.int32)
-    return Case(case.operator, case.name, (*inputs, length), case.attributes)
+@pytest.mark.parametrize("d", [8, 128])
+def test_sums_of_long_sentences(kernels: Kernels, d: int) -> None:
+    for case in longest_sums(d):
+        agree(kernels, case)
 
 
 @given(
