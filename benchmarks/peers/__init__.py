@@ -1,0 +1,1 @@
+"""The models that are compared: each gives logits of token ids."""

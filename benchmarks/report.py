@@ -1,0 +1,63 @@
+"""docs/SPEED.md from the results, and from nothing else."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.floors import FLOORS
+from benchmarks.markdown import table
+from benchmarks.report_models import attention, models, sentences
+from benchmarks.report_parts import cold_start, roofline, settings, shares
+
+Results = Mapping[str, Any]
+
+HEAD = """\
+# Speed
+
+`python -m benchmarks.speed --report` writes this page from
+[speed.json](../benchmarks/results/speed.json), which `python -m benchmarks.speed` measures;
+[its text](../benchmarks/speed.py) says how. Times are medians of rounds in which the models take
+turns, in milliseconds; ratios are medians of peer / inhibi within a round: above 1, inhibi is
+faster. "inhibi int8, dot product" is the same file with integer softmax attention in place of the
+inhibitor's: the same work around it, and untrained.
+"""
+
+
+def report(results: Results) -> str:
+    """The whole page in Markdown; sections without results are left out."""
+    sections = [
+        HEAD + "\n" + _where(results),
+        _floors(results),
+        "![milliseconds over tokens](speed.svg)" if results.get("model") else "",
+        models(results),
+        sentences(results),
+        attention(results, "attention", "The attention operator alone"),
+        attention(results, "attention_avx2", "The same with AVX2 forced for inhibi"),
+        roofline(results),
+        shares(results),
+        cold_start(results),
+        settings(results),
+    ]
+    return "\n\n".join(section.strip("\n") for section in sections if section) + "\n"
+
+
+def _where(results: Results) -> str:
+    m = results["machine"]
+    note = "" if results["native"] else " **Without the native library.**"
+    quick = " **A quick run: few rounds.**" if results["quick"] else ""
+    return (
+        f"Machine: {m['processor']}, {m['cores']} cores, {', '.join(m['instructions'])}, "
+        f"{m['memory_gib']} GiB; inhibi's kernels: {results['native'] or 'none'}; load before: "
+        f"{m['load_average']}. Teacher: {results['teacher']}.{note}{quick}"
+    )
+
+
+def _floors(results: Results) -> str:
+    rows = []
+    for floor in FLOORS:
+        value = floor.measure(results)
+        sign = "<=" if floor.at_most else ">="
+        answer = "not measured" if value is None else "yes" if floor.reached(value) else "**no**"
+        measured = "" if value is None else f"{value:.2f} {floor.unit}"
+        rows.append([floor.what, f"{sign} {floor.target:g} {floor.unit}", measured, answer])
+    title = "## Floors\n\nOne thread unless it says two.\n\n"
+    return title + table(["", "floor", "measured", "reached"], rows)
