@@ -99,7 +99,13 @@ def _options(threads: int, native: Library | str) -> tuple[Any, Library | str]:
 
 def _open(model: str | bytes, options: Any) -> Any:
     try:
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(
+            model,
+            options,
+            providers=["CPUExecutionProvider"],
+            # In onnxruntime 1.20 it gives two nodes of a body one name.
+            disabled_optimizers=["GatherSliceToSplitFusion"],
+        )
     except Exception as error:
         raise InputError(
             f"this is no ONNX file that onnxruntime can run, or a damaged one ({_line(error)})"
