@@ -99,15 +99,15 @@ def run(command: Sequence[str]) -> tuple[float, float]:
     """Seconds to the first line on standard output, and peak memory in 10^6 bytes."""
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     started = time.perf_counter()
-    child = subprocess.Popen(
+    with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-    )
-    assert child.stdout is not None
-    line = child.stdout.readline()
-    seconds = time.perf_counter() - started
-    child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
+    ) as child:
+        assert child.stdout is not None
+        line = child.stdout.readline()
+        seconds = time.perf_counter() - started
+        child.stdout.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode or not line.strip():
         raise RuntimeError(f"no answer, exit status {child.returncode}, from: {command[2][:200]}")
     unit = 1 if sys.platform == "darwin" else 1024

@@ -1,5 +1,6 @@
 """Milliseconds of the whole model, from token ids in arrays to logits, at fixed lengths."""
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ from benchmarks.data import random_ids
 from benchmarks.native import isa
 from benchmarks.peers.ours import OURS
 from benchmarks.peers.peer import Peer
-from benchmarks.timing import Effort, alternate, compare
+from benchmarks.timing import Clock, Effort, alternate, compare
 from inhibi.engine.model import Model
 
 TOKENS = (16, 32, 64, 128, 256, 512)
@@ -24,6 +25,7 @@ def measure(
     tokens: Sequence[int] = TOKENS,
     batches: Sequence[int] = BATCHES,
     effort: Effort | None = None,
+    clock: Clock = time.perf_counter,
 ) -> Iterator[dict[str, Any]]:
     """One row for each batch and length; its sentences have that length, so nobody pads."""
     longest = model.metadata.max_tokens if isa() else WITHOUT_NATIVE
@@ -34,7 +36,7 @@ def measure(
             ids = random_ids(model, batch, length)
             calls = {peer.name: peer.prepare(ids) for peer in peers}
             some = effort or (MANY if batch * length > 1000 else EFFORT)
-            seconds = alternate(calls, some)
+            seconds = alternate(calls, some, clock)
             yield {
                 "threads": threads,
                 "batch": batch,

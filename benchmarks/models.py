@@ -25,13 +25,13 @@ TRUTH = "torch fp32"
 
 @dataclass(frozen=True)
 class Files:
-    """Where each model lies; openvino is None without its packages."""
+    """Where each model lies. openvino: None without its packages; teacher: None for ours alone."""
 
     student: Path
     dot_product: Path
     onnxruntime: dict[str, Path]
     openvino: Path | None
-    teacher: Teacher
+    teacher: Teacher | None
 
 
 def make(
@@ -66,7 +66,9 @@ def open_all(files: Files, threads: int) -> list[Peer]:
     peers += onnxruntime_peers(files.onnxruntime, threads)
     if files.openvino:
         peers.append(openvino_peer.openvino_peer(files.openvino, threads))
-    return [*peers, torch_peer(files.teacher, threads)]
+    if files.teacher:
+        peers.append(torch_peer(files.teacher, threads))
+    return peers
 
 
 def check(peers: Sequence[Peer], files: Files, data: Sentences) -> dict[str, Any]:

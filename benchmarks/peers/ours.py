@@ -1,7 +1,7 @@
 """The student, and the same student with integer dot-product attention."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from onnx import helper, numpy_helper
 
 from benchmarks.attention_parameters import dot_product_parameters
 from benchmarks.peers.peer import Call, Ids, Peer
+from inhibi.engine.metadata import Metadata
 from inhibi.engine.runtime import Runtime
 from inhibi.engine.session import Session, open_session, pack
 from inhibi.export.bodies import functions
@@ -68,29 +69,32 @@ def make_dot_product(source: Path, path: Path) -> None:
     for node in model.graph.node:
         if node.op_type == "InhibitorAttention":
             _replace(model.graph, node)
-    used = {node.op_type for node in model.graph.node if node.domain}
     del model.functions[:]
-    model.functions.extend(functions(sorted(used)))
+    kinds = {node.op_type for node in model.graph.node if node.domain}
+    model.functions.extend(functions(sorted(kinds)))
+    strings = {entry.key: entry.value for entry in model.metadata_props}
+    metadata = replace(Metadata.parse(strings), attention="dot_product", n0=None)
+    onnx.helper.set_model_props(model, metadata.strings())
     onnx.save(model, path)
 
 
 def _replace(graph: onnx.GraphProto, node: onnx.NodeProto) -> None:
     heads = next(a.i for a in node.attribute if a.name == "heads")
-    shapes = {tensor.name: tensor for tensor in graph.initializer}
-    hidden = len(numpy_helper.to_array(shapes[node.input[5]]))
-    values = dot_product_parameters(heads, hidden // heads)
-    inputs = [*node.input[:2], *(f"{node.name}.dot_product.{name}" for name in values)]
-    graph.initializer.extend(
-        numpy_helper.from_array(value, name)
-        for value, name in zip(values.values(), inputs[2:], strict=True)
+    multiplier = next(t for t in graph.initializer if t.name == node.input[5])
+    values = dot_product_parameters(heads, multiplier.dims[0] // heads)
+    names = [f"{node.name}.{name}" for name in values]
+    replaced = set(node.input[2:])
+    kept = [tensor for tensor in graph.initializer if tensor.name not in replaced]
+    made = [numpy_helper.from_array(x, n) for n, x in zip(names, values.values(), strict=True)]
+    del graph.initializer[:]
+    graph.initializer.extend([*kept, *made])
+    node.CopyFrom(
+        helper.make_node(
+            "DotProductAttention",
+            [*node.input[:2], *names],
+            list(node.output),
+            node.name,
+            domain=node.domain,
+            **{"heads": heads, "lo": -127, "hi": 127},
+        )
     )
-    attributes = {"heads": heads, "lo": -127, "hi": 127}
-    made = helper.make_node(
-        "DotProductAttention",
-        inputs,
-        list(node.output),
-        node.name,
-        domain=node.domain,
-        **attributes,
-    )
-    node.CopyFrom(made)

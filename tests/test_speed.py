@@ -1,0 +1,308 @@
+"""The speed comparison: its arithmetic on clocks that count work, its checks, its page."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from speed_results import results
+from tiny import sentences
+
+from benchmarks import attention_speed, cold_start, model_speed, models, sentence_speed, sizes
+from benchmarks.attention_models import Shape, inhibitor
+from benchmarks.checks import WrongAnswer
+from benchmarks.data import Sentences
+from benchmarks.floors import FLOORS
+from benchmarks.peers.ours import DOT_PRODUCT, OURS, Sentence, make_dot_product, our_peer
+from benchmarks.peers.peer import Call, Ids, Peer
+from benchmarks.report import report
+from benchmarks.roofline import cycles
+from benchmarks.shares import shares
+from benchmarks.speed import PAGE, RESULTS
+from benchmarks.timing import Effort, alternate, compare
+from inhibi.engine.model import load
+from inhibi.engine.session import open_session
+from inhibi.export.check import check as check_file
+
+EFFORT = Effort(0.0, least=4, most=4)
+
+
+class Clock:
+    """Stands still but for the work that is reported to it; it runs slower as it goes."""
+
+    def __init__(self) -> None:
+        self.now, self.work = 0.0, 0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def worked(self, amount: float) -> None:
+        self.work += 1
+        self.now += amount * (1 + self.work // 40)
+
+
+def counted(peer: Peer, clock: Clock, name: str, cost: float = 1e-6) -> Peer:
+    """The same peer, whose calls move the clock by `cost` for each token."""
+
+    def prepare(given: Sequence[Ids]) -> Call:
+        call = peer.prepare(given)
+
+        def run() -> np.ndarray:
+            clock.worked(cost * sum(map(len, given)))
+            return call()
+
+        return run
+
+    return Peer(name, prepare)
+
+
+def test_ratio_is_of_one_round_whatever_the_machine_does_meanwhile() -> None:
+    clock = Clock()
+    calls = {"ours": lambda: clock.worked(0.01), "peer": lambda: clock.worked(0.03)}
+    seconds = alternate(calls, Effort(0.0, least=9, most=9), clock)
+    assert len(seconds["peer"]) == 9
+    assert max(seconds["ours"]) > min(seconds["ours"])  # the clock did run slower
+    found = compare(seconds, "ours")
+    assert found["rounds"] == 9
+    assert found["models"]["ours"]["ratio"] == 1
+    assert found["models"]["peer"]["ratio"] == pytest.approx(3, rel=0.2)
+
+
+def test_every_other_round_goes_backwards() -> None:
+    clock, order = Clock(), []
+
+    def call(name: str) -> Callable[[], None]:
+        def run() -> None:
+            order.append(name)
+            clock.worked(1)
+
+        return run
+
+    alternate({name: call(name) for name in "abc"}, Effort(0.0, least=2, most=2), clock)
+    assert "".join(order) == "aabbcc" + "abc" + "cba"
+
+
+def test_rounds_end_when_their_time_is_spent() -> None:
+    clock = Clock()
+    seconds = alternate({"a": lambda: clock.worked(1)}, Effort(10.5, least=3, most=50), clock)
+    assert len(seconds["a"]) == 11
+
+
+def test_ourselves_in_the_peers_place_give_a_ratio_of_one(tiny_model: Path) -> None:
+    clock = Clock()
+    ours = our_peer(OURS, tiny_model, 1)
+    peers = [counted(ours, clock, OURS), counted(ours, clock, "the same")]
+    (row,) = model_speed.measure(load(tiny_model), peers, 1, (16,), (2,), EFFORT, clock)
+    assert row["batch"] == 2
+    assert row["models"]["the same"]["ratio"] == pytest.approx(1, rel=0.1)
+    drawn = [sentence.ids for sentence in sentences(*range(3, 35))]
+    for kind in (sentence_speed.alone, sentence_speed.packed):
+        same = kind(peers, drawn, clock)["models"]["the same"]
+        assert same["ratio"] == pytest.approx(1, rel=0.1)
+
+
+def test_a_sentence_counts_once_when_they_come_alone() -> None:
+    clock = Clock()
+    peer = Peer(OURS, lambda given: lambda: np.zeros(len(given)))
+    found = sentence_speed.alone([counted(peer, clock, OURS, 1e-3)], [[1] * 5] * 16, clock)
+    assert found["sentences"] == 16
+    assert found["models"][OURS]["mean_ms"] == pytest.approx(5)
+
+
+@pytest.fixture(scope="module")
+def files(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> models.Files:
+    path = tmp_path_factory.mktemp("speed") / "dot_product.onnx"
+    make_dot_product(tiny_model, path)
+    return models.Files(tiny_model, path, {}, None, None)
+
+
+@pytest.fixture(scope="module")
+def data() -> Sentences:
+    return Sentences([], [sentence.ids for sentence in sentences(*range(3, 20))], None, None)
+
+
+def opened(files: models.Files) -> list[Peer]:
+    """Ours, and a teacher that says what the student says."""
+    truth = our_peer(models.TRUTH, files.student, 1)
+    return [*models.open_all(files, 1), Peer(models.TRUTH, truth.prepare, exact=True)]
+
+
+def broken(peer: Peer, amount: float) -> Peer:
+    """One logit of each call is off by `amount`."""
+
+    def prepare(given: Sequence[Ids]) -> Call:
+        call = peer.prepare(given)
+
+        def run() -> np.ndarray:
+            logits = call().copy()
+            logits[-1, 0] += amount
+            return logits
+
+        return run
+
+    return Peer(peer.name, prepare, exact=peer.exact)
+
+
+def test_right_answers_pass(files: models.Files, data: Sentences) -> None:
+    assert models.check(opened(files), files, data) == {models.TRUTH: 0}
+
+
+@pytest.mark.parametrize("name", [OURS, DOT_PRODUCT])
+def test_ours_must_equal_the_reference(name: str, files: models.Files, data: Sentences) -> None:
+    peers = [broken(peer, 1e-4) if peer.name == name else peer for peer in opened(files)]
+    with pytest.raises(WrongAnswer, match=f"{name}.* differ"):
+        models.check(peers, files, data)
+
+
+@pytest.mark.parametrize(("amount", "exact"), [(0.1, True), (100.0, False), (np.nan, False)])
+def test_a_peer_with_wrong_answers_is_refused(
+    amount: float, exact: bool, files: models.Files, data: Sentences
+) -> None:
+    peers = opened(files)
+    wrong = broken(Peer("peer", peers[-1].prepare, exact=exact), amount)
+    with pytest.raises(WrongAnswer, match="peer is off"):
+        models.check([*peers, wrong], files, data)
+
+
+def test_the_dot_product_twin_is_a_student(files: models.Files) -> None:
+    model = onnx.load(files.dot_product)
+    check_file(model)
+    kinds = {node.op_type for node in model.graph.node}
+    assert "DotProductAttention" in kinds
+    assert "InhibitorAttention" not in kinds
+    assert load(files.dot_product).metadata.attention == "dot_product"
+    used = {name for node in model.graph.node for name in node.input}
+    assert {tensor.name for tensor in model.graph.initializer} <= used
+    given = [Sentence(sentence.ids) for sentence in sentences(5, 9)]
+    both = [open_session(files.dot_product, engine).logits(given) for engine in ("ort", "numpy")]
+    assert (both[0] == both[1]).all()
+
+
+def test_attention_is_checked_before_it_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = attention_speed.our_call
+
+    def wrong(*arguments: Any) -> Callable[[], np.ndarray]:
+        call = right(*arguments)
+        return lambda: call() ^ np.eye(16, 192, 150, dtype=np.uint8)
+
+    monkeypatch.setattr(attention_speed, "HEADS", 3)
+    monkeypatch.setattr(attention_speed, "our_call", wrong)
+    monkeypatch.setattr(attention_speed, "alternate", lambda *_: pytest.fail("timed"))
+    with pytest.raises(WrongAnswer, match="16 of 1024 values differ"):
+        next(attention_speed.measure(attention_speed.Plan((16,), (64,), (1,))))
+
+
+def test_attention_models_agree() -> None:
+    pytest.importorskip("torch")
+    calls = attention_speed.checked_calls(Shape(19, 2, 32), 1)
+    assert len(calls) == 4
+    got = calls[attention_speed.INHIBITOR]()
+    assert len(np.unique(got)) > 50  # not saturated
+    assert len(np.unique(calls[attention_speed.DOT_PRODUCT]())) > 50
+
+
+def test_check_looks_at_every_head() -> None:
+    shape = Shape(7, 3, 8)
+    operator = inhibitor(shape)
+    got = attention_speed.our_call(operator, shape, 1)().copy()
+    attention_speed.check("ours", got, operator, shape)
+    got[3, 20] ^= 1
+    with pytest.raises(WrongAnswer):
+        attention_speed.check("ours", got, operator, shape)
+
+
+def test_page_is_a_function_of_the_results() -> None:
+    page = report(json.loads(json.dumps(results())))
+    lines = page.splitlines()
+    for line in (
+        "| attention, 12 heads of 64, T = 512: our DotProductAttention | >= 1 x | 1.50 x | yes |",
+        "| model, batch 1, T = 32: fastest onnxruntime fp32 | >= 3 x | 4.00 x | yes |",
+        "| model, batch 1, T = 512: fastest onnxruntime int8 | >= 2 x | 2.50 x | yes |",
+        "| attention, 12 heads of 64, T = 2048: onnxruntime fp32 MultiHeadAttention | >= 3.2 x "
+        "| 3.00 x | **no** |",
+        "| peak memory, infer --int8 | <= 130 MB | 110.00 MB | yes |",
+        "| **inhibi int8, inhibitor** | **2** | **8** | **32** | 88.2 % | 95.0 % |",
+        "| inhibi int8, dot product | 2.5 (1.25) | 10 (1.25) | 40 (1.25) |  |  |",
+        "| onnxruntime dynamic int8 | 4 (2.00) | 2.00 | 4 (2.00) | 16 |",
+        "| avx512vnni | 12 x 64 | 128 | 4.00 | 4 | 2.00 | 50 % |",
+        "| MatMulInteger | 80.0 % |",
+    ):
+        assert line in lines, line
+    assert report(results()) == page
+
+
+def test_page_of_few_results_leaves_out_the_rest() -> None:
+    few = {key: results()[key] for key in ("machine", "versions", "native", "quick", "teacher")}
+    page = report(few)
+    assert page.count("not measured") == len(FLOORS)
+    assert "## The whole model" not in page
+
+
+def test_every_floor_is_read_from_the_results() -> None:
+    values = [floor.measure(results()) for floor in FLOORS]
+    assert None not in values
+    assert len({floor.what for floor in FLOORS}) == len(FLOORS) == 24
+
+
+def test_committed_page_is_the_committed_results() -> None:
+    assert PAGE.read_text() == report(json.loads(RESULTS.read_text()))
+
+
+def test_shares_leave_out_the_first_runs() -> None:
+    def run(begin: int, product: int, rest: int) -> list[dict[str, Any]]:
+        nodes = [("MatMulInteger", product), ("Add", rest)]
+        return [
+            {"name": "model_run", "ts": begin, "dur": 100},
+            *(
+                {"name": f"{n}_kernel_time", "ts": begin + 1, "dur": dur, "args": {"op_name": n}}
+                for n, dur in nodes
+            ),
+        ]
+
+    found = shares([*run(0, 1, 99), *run(100, 70, 20), *run(200, 80, 10)], 1)
+    assert found["shares"] == pytest.approx(
+        {"MatMulInteger": 0.75, "Add": 0.15, "between operators": 0.1}
+    )
+    assert found["ms"] == pytest.approx(0.1)
+
+
+def test_cycles_of_a_pair() -> None:
+    row = {"heads": 12, "tokens": 100, "width": 32}
+    assert cycles(row, ms=0.06, ghz=2.0) == pytest.approx(2)
+
+
+def test_cold_start_times_real_processes(tiny_model: Path) -> None:
+    found = cold_start.measure(
+        {cold_start.OURS: [cold_start.INFER, "--model", str(tiny_model), "good film"]}, 1
+    )
+    assert found[cold_start.OURS]["seconds"] > 0
+    assert 20 < found[cold_start.OURS]["peak_mb"] < 1000
+
+
+def test_cold_start_refuses_a_process_without_an_answer() -> None:
+    for code in ("pass", "print(1, flush=True); raise SystemExit(3)"):
+        with pytest.raises(RuntimeError, match="no answer"):
+            cold_start.run([sys.executable, "-c", code])
+
+
+def test_sizes_follow_what_is_required() -> None:
+    found = sizes.closure(["inhibi"])
+    assert {"numpy", "onnxruntime", "tokenizers"} <= found
+    assert not {"torch", "brevitas"} & found
+    assert sizes.installed()["inhibi"] > 50
+
+
+@pytest.mark.slow
+def test_peers_are_made_and_answer(tiny_model: Path, tmp_path: Path, data: Sentences) -> None:
+    pytest.importorskip("torch")
+    given = Sentences(data.validation, data.validation, None, None)
+    metadata = load(tiny_model).metadata
+    made = models.make(tmp_path, tiny_model, metadata, None, given)
+    peers = models.open_all(made, 1)
+    errors = models.check(peers, made, given)
+    assert len(errors) == len(peers) - 2 >= 6
+    assert errors["onnxruntime dynamic int8"] > 0
