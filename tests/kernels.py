@@ -124,9 +124,31 @@ def columns(case: Case) -> int:
     return case.inputs[0].shape[1] // (3 if "Attention" in case.operator else 1)
 
 
-def supported(case: Case) -> bool:
-    """Kernels of attention take head widths that are multiples of 8; others run in the bodies."""
-    return "Attention" not in case.operator or columns(case) // case.attributes["heads"] % 8 == 0
+def padded(case: Case) -> Case:
+    """The same for kernels of attention, whose head widths are multiples of 8: more channels, of
+    zero points, whose results are zero points, too."""
+    if "Attention" not in case.operator or not (more := -head_width(case) % 8):
+        return case
+    heads, d = case.attributes["heads"], head_width(case)
+    qkv, offsets, *scores, multiplier, shift, last = case.inputs
+    wide = [((0, 0), (0, more))]
+    qkv = np.pad(qkv.reshape(-1, d), *wide, constant_values=128).reshape(len(qkv), -1)
+    multiplier = np.pad(multiplier.reshape(heads, d), *wide).reshape(-1)
+    shift = np.pad(shift.reshape(heads, d), *wide, constant_values=1).reshape(-1)
+    inputs = (qkv, offsets, *scores, multiplier, shift, last)
+    return Case(case.operator, f"{case.name}-padded", inputs, case.attributes)
+
+
+def unpadded(result: Array, case: Case) -> Array:
+    """The case's own columns of its padded result."""
+    if "Attention" not in case.operator:
+        return result
+    d = head_width(case)
+    return result.reshape(len(result), -1, d + -d % 8)[..., :d].reshape(len(result), -1)
+
+
+def head_width(case: Case) -> int:
+    return columns(case) // case.attributes["heads"]
 
 
 def _limits(case: Case) -> tuple[int, int]:

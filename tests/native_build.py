@@ -5,12 +5,21 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 NATIVE = Path(__file__).parents[1] / "engine" / "native"
+RUNNER = Path(__file__).parent / "native" / "run_cases.cpp"
 OPERATORS = ("operator", "register")  # what the sources for onnxruntime begin with
 # GCC warns about its own AVX-512 header (bug 105593).
 GCC = ("-Wno-uninitialized", "-Wno-maybe-uninitialized")
 FLAGS = ("-std=c++17", "-Wall", "-Wextra", "-Werror", *GCC)
 FAST = ("-O3", "-fno-trapping-math")  # as CMake builds them
+
+CROSS_COMPILER, QEMU = "aarch64-linux-gnu-g++", "qemu-aarch64"
+emulated = pytest.mark.skipif(
+    not (shutil.which(CROSS_COMPILER) and shutil.which(QEMU)),
+    reason=f"no {CROSS_COMPILER} or no {QEMU}: run .ci/install-emulators",
+)
 
 
 def sources(folder: Path = NATIVE) -> list[Path]:
@@ -19,13 +28,24 @@ def sources(folder: Path = NATIVE) -> list[Path]:
 
 def compile_kernels(
     output: Path, compiler: str, *options: str, extra: Sequence[Path] = (), folder: Path = NATIVE
-) -> None:
-    """Compiles each source on its own and links them; `extra` sources come on top."""
-    objects = []
+) -> list[Path]:
+    """Compiles each source on its own, `extra` sources on top, and links them. Returns the objects,
+    whose names are their sources'."""
+    parts = output.with_name(f"{output.name}-objects")
+    parts.mkdir()
     for source in (*sources(folder), *extra):
-        objects.append(output.with_name(f"{output.name}-{source.stem}.o"))
-        run(compiler, *FLAGS, *options, f"-I{folder}", "-c", str(source), "-o", str(objects[-1]))
+        compile_source(source, parts, compiler, *options, folder=folder)
+    objects = sorted(parts.iterdir())
     run(compiler, *options, *map(str, objects), "-o", str(output))
+    return objects
+
+
+def compile_source(
+    source: Path, into: Path, compiler: str, *options: str, folder: Path = NATIVE
+) -> Path:
+    output = into / f"{source.stem}.o"
+    run(compiler, *FLAGS, *options, f"-I{folder}", "-c", str(source), "-o", str(output))
+    return output
 
 
 def run(*command: str) -> None:
@@ -33,5 +53,9 @@ def run(*command: str) -> None:
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
 
 
-def compiler() -> str | None:
-    return shutil.which("g++") or shutil.which("c++")
+def compiler() -> str:
+    """Skips the test where there is none."""
+    found = shutil.which("g++") or shutil.which("c++")
+    if not found:
+        pytest.skip("no C++ compiler")
+    return found

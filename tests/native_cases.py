@@ -1,12 +1,31 @@
 """Writes cases and their results for tests/native/run_cases.cpp, which explains the format."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from case import Case
-from kernels import columns, rows
+from cases import CASES
+from kernels import columns, padded, rows
+from test_kernels import attention_cases, computed, longest_sums, row_cases
+
+
+def all_cases(path: Path) -> Path:
+    """The file of everything that kernels take."""
+    write_cases(path, ((case, computed(case)) for case in (*map(padded, CASES), *_more())))
+    return path
+
+
+def _more() -> Iterator[Case]:
+    """Other widths, more queries than a task has, and beyond what 16-bit sums of bytes hold."""
+    rng = np.random.default_rng(7)
+    for width in (2, 13, 24, 47, 100, 300):
+        yield from row_cases(2, width)
+    for d in (24, 40, 72, 120):
+        yield from attention_cases(rng, (19, 3), 2, d)
+    yield from attention_cases(rng, (1030, 2), 1, 8)
+    yield from longest_sums(8)
 
 
 def write_cases(path: Path, cases: Iterable[tuple[Case, np.ndarray]]) -> None:
