@@ -74,7 +74,7 @@ struct Names {
 
 Names available_names() {
   Names names = {};
-  for (const Isa &isa : isas) {
+  for (const Isa& isa : isas) {
     if (!isa.available()) continue;
     if (names.text[0]) strcat(names.text, " ");
     strcat(names.text, isa.kernels.name);  // all names together have fewer than 64 characters
@@ -87,15 +87,15 @@ Names available_names() {
 
 using namespace inhibi;
 
-const InhibiKernels *inhibi_kernels(const char *name) {
+const InhibiKernels* inhibi_kernels(const char* name) {
   const bool best = !name || !*name;
-  for (const Isa &isa : isas) {
+  for (const Isa& isa : isas) {
     if ((best || strcmp(name, isa.kernels.name) == 0) && isa.available()) return &isa.kernels;
   }
   return nullptr;
 }
 
-const char *inhibi_isas(void) {
+const char* inhibi_isas(void) {
   static const Names names = available_names();
   return names.text;
 }

@@ -15,31 +15,31 @@ namespace inhibi {
 constexpr size_t max_inputs = 10;
 
 struct Input {
-  const char *name;
+  const char* name;
   ONNXTensorElementDataType type;
 };
 
 class Call;
 
 struct Operator : OrtCustomOp {
-  const char *name;
+  const char* name;
   Input inputs[max_inputs];
   size_t input_count;
   bool attention, flags;  // has the attribute heads; has the attributes centred and signed
-  void (*run)(Call &call);
+  void (*run)(Call& call);
 };
 
 struct Tensor {
-  const void *data;
+  const void* data;
   size_t rank;
   int64_t dims[2];  // of a rank up to 2
 };
 
 // A node of a session: its attributes, and the inputs that are initializers, which are read once.
 struct Node {
-  const Operator *op;
-  const OrtApi *api;
-  const InhibiKernels *kernels;
+  const Operator* op;
+  const OrtApi* api;
+  const InhibiKernels* kernels;
   int32_t lo, hi, heads, centred, is_signed;
   bool constant[max_inputs];
   Tensor tensors[max_inputs];
@@ -48,40 +48,43 @@ struct Node {
 
 class Call {
  public:
-  Call(const Node &a_node, OrtKernelContext *context)
+  Call(const Node& a_node, OrtKernelContext* context)
       : node(a_node), api_(*a_node.api), context_(context) {}
 
-  const Node &node;
+  const Node& node;
 
   bool failed() const { return status_ != nullptr; }
-  OrtStatus *status() const { return status_; }
+  OrtStatus* status() const { return status_; }
 
   // Keeps the first message: "AddLayerNorm: ...", at most 200 characters.
-  __attribute__((format(printf, 2, 3))) void fail(const char *format, ...);
+  __attribute__((format(printf, 2, 3))) void fail(const char* format, ...);
 
   // An input of any shape of this rank; with rank 0 where the call has failed.
   Tensor read(size_t index, size_t rank);
 
   // An input of the shape [length] or [rows, columns].
   template <typename T>
-  const T *vector(size_t index, size_t length) {
-    return static_cast<const T *>(shaped(index, 1, length, 1));
+  const T* vector(size_t index, size_t length) {
+    return static_cast<const T*>(shaped(index, 1, length, 1));
   }
   template <typename T>
-  const T *matrix(size_t index, size_t rows, size_t columns) {
-    return static_cast<const T *>(shaped(index, 2, rows, columns));
+  const T* matrix(size_t index, size_t rows, size_t columns) {
+    return static_cast<const T*>(shaped(index, 2, rows, columns));
   }
 
   // The same, whose values must lie in lo..hi.
   template <typename T>
-  const T *vector_in(size_t index, size_t length, int64_t lo, int64_t hi) {
-    const T *values = vector<T>(index, length);
+  const T* vector_in(size_t index, size_t length, int64_t lo, int64_t hi) {
+    const T* values = vector<T>(index, length);
     const T least = static_cast<T>(lo), most = static_cast<T>(hi);
-    check(index, [=] {
-      bool inside = true;  // without an early end, which vectorizes
-      for (size_t i = 0; i < length; ++i) inside &= (values[i] >= least) & (values[i] <= most);
-      return inside;
-    }, lo, hi);
+    check(
+        index,
+        [=] {
+          bool inside = true;  // without an early end, which vectorizes
+          for (size_t i = 0; i < length; ++i) inside &= (values[i] >= least) & (values[i] <= most);
+          return inside;
+        },
+        lo, hi);
     return values;
   }
 
@@ -97,14 +100,14 @@ class Call {
   }
 
   // The output uint8 [rows, columns].
-  uint8_t *output(size_t rows, size_t columns);
+  uint8_t* output(size_t rows, size_t columns);
 
   // function(task) for tasks 0..tasks-1, in any order on several threads.
   template <typename F>
   void parallel(size_t tasks, F function) {
     if (tasks == 1) return function(size_t{0});
     keep(api_.KernelContext_ParallelFor(
-        context_, [](void *data, size_t task) { (*static_cast<F *>(data))(task); }, tasks, 0,
+        context_, [](void* data, size_t task) { (*static_cast<F*>(data))(task); }, tasks, 0,
         &function));
   }
 
@@ -121,18 +124,18 @@ class Call {
   }
 
  private:
-  const void *shaped(size_t index, size_t rank, size_t rows, size_t columns);
-  void keep(OrtStatus *status);
+  const void* shaped(size_t index, size_t rank, size_t rows, size_t columns);
+  void keep(OrtStatus* status);
 
-  const OrtApi &api_;
-  OrtKernelContext *context_;
-  OrtStatus *status_ = nullptr;
+  const OrtApi& api_;
+  OrtKernelContext* context_;
+  OrtStatus* status_ = nullptr;
 };
 
 // Reads data and shape of a value; NULL or what went wrong.
-OrtStatus *read_tensor(const OrtApi &api, const OrtValue *value, Tensor *tensor);
+OrtStatus* read_tensor(const OrtApi& api, const OrtValue* value, Tensor* tensor);
 
 // "Name: message" as a status.
-OrtStatus *failure(const OrtApi &api, const char *name, const char *message);
+OrtStatus* failure(const OrtApi& api, const char* name, const char* message);
 
 }  // namespace inhibi

@@ -1,9 +1,10 @@
 // The operators of the domain ai.inhibi: docs/SPEC.md. Whatever a file holds, a node computes or
 // fails with one line; only |acc*m| < 2^53 and its like, which export proves, are taken on trust.
+#include "operators.h"
+
 #include <atomic>
 
 #include "operator_call.h"
-#include "operators.h"
 
 namespace inhibi {
 namespace {
@@ -13,7 +14,7 @@ constexpr int64_t power(int exponent) { return int64_t{1} << exponent; }
 // Values that make a task worth its share of a parallel call, which costs about 1 us.
 constexpr size_t requantized = 16384, normalized = 4096;
 
-InhibiNorm norm_of(Call &call, size_t index, size_t channels) {
+InhibiNorm norm_of(Call& call, size_t index, size_t channels) {
   InhibiNorm norm = {};
   norm.weight = call.vector_in<int32_t>(index, channels, 1 - power(24), power(24) - 1);
   norm.bias = call.vector_in<int64_t>(index + 1, channels, 1 - power(51), power(51) - 1);
@@ -26,10 +27,10 @@ InhibiNorm norm_of(Call &call, size_t index, size_t channels) {
   return norm;
 }
 
-void requantize_with(Call &call, bool lookup) {
+void requantize_with(Call& call, bool lookup) {
   const Tensor acc = call.read(0, 2);
   InhibiRequantize all = {};
-  all.acc = static_cast<const int32_t *>(acc.data);
+  all.acc = static_cast<const int32_t*>(acc.data);
   all.rows = static_cast<size_t>(acc.dims[0]);
   all.columns = all.stride = static_cast<size_t>(acc.dims[1]);
   all.bias = call.vector<int32_t>(1, all.columns);
@@ -40,7 +41,7 @@ void requantize_with(Call &call, bool lookup) {
   all.hi = call.node.hi;
   all.out = call.output(all.rows, all.columns);
   if (call.failed()) return;
-  const InhibiKernels *kernels = call.node.kernels;
+  const InhibiKernels* kernels = call.node.kernels;
   call.rows(all.rows, all.columns, requantized, [=](size_t first, size_t count) {
     InhibiRequantize part = all;
     part.rows = count;
@@ -52,13 +53,13 @@ void requantize_with(Call &call, bool lookup) {
 
 }  // namespace
 
-void requantize(Call &call) { requantize_with(call, false); }
-void requantize_lookup(Call &call) { requantize_with(call, true); }
+void requantize(Call& call) { requantize_with(call, false); }
+void requantize_lookup(Call& call) { requantize_with(call, true); }
 
-void add_layer_norm(Call &call) {
+void add_layer_norm(Call& call) {
   const Tensor acc = call.read(0, 2);
   InhibiAddLayerNorm all = {};
-  all.acc = static_cast<const int32_t *>(acc.data);
+  all.acc = static_cast<const int32_t*>(acc.data);
   all.rows = static_cast<size_t>(acc.dims[0]);
   all.channels = static_cast<size_t>(acc.dims[1]);
   all.bias = call.vector<int32_t>(1, all.channels);
@@ -68,7 +69,7 @@ void add_layer_norm(Call &call) {
   all.norm = norm_of(call, 5, all.channels);
   all.out = call.output(all.rows, all.channels);
   if (call.failed()) return;
-  const InhibiKernels *kernels = call.node.kernels;
+  const InhibiKernels* kernels = call.node.kernels;
   call.rows(all.rows, all.channels, normalized, [=](size_t first, size_t count) {
     InhibiAddLayerNorm part = all;
     part.rows = count;
@@ -83,34 +84,38 @@ namespace {
 
 // A table [rows, channels], and ids [tokens] within it.
 struct Embedding {
-  const int8_t *table;
-  const int64_t *ids;
+  const int8_t* table;
+  const int64_t* ids;
 };
 
-Embedding embedding(Call &call, size_t index, size_t tokens, size_t channels) {
+Embedding embedding(Call& call, size_t index, size_t tokens, size_t channels) {
   const Tensor table = call.read(index + 3, 2);
   call.matrix<int8_t>(index + 3, static_cast<size_t>(table.dims[0]), channels);
-  const int64_t *ids = call.vector_in<int64_t>(index, tokens, 0, table.dims[0] - 1);
-  return {static_cast<const int8_t *>(table.data), ids};
+  const int64_t* ids = call.vector_in<int64_t>(index, tokens, 0, table.dims[0] - 1);
+  return {static_cast<const int8_t*>(table.data), ids};
 }
 
 // Three multipliers of a channel: none negative, and 127 times their sum below 2^16.
-const int32_t *table_multiplier(Call &call, size_t index, size_t channels) {
-  const int32_t *t = call.matrix<int32_t>(index, 3, channels);
-  call.check(index, [=] {
-    bool inside = true;
-    for (size_t k = 0; k < channels; ++k) {
-      const int64_t sum = int64_t{t[k]} + t[k + channels] + t[k + 2 * channels];
-      inside &= (t[k] >= 0) & (t[k + channels] >= 0) & (t[k + 2 * channels] >= 0) & (sum <= 516);
-    }
-    return inside;
-  }, 0, 516);
+const int32_t* table_multiplier(Call& call, size_t index, size_t channels) {
+  const int32_t* t = call.matrix<int32_t>(index, 3, channels);
+  call.check(
+      index,
+      [=] {
+        bool inside = true;
+        for (size_t k = 0; k < channels; ++k) {
+          const int64_t sum = int64_t{t[k]} + t[k + channels] + t[k + 2 * channels];
+          inside &=
+              (t[k] >= 0) & (t[k + channels] >= 0) & (t[k + 2 * channels] >= 0) & (sum <= 516);
+        }
+        return inside;
+      },
+      0, 516);
   return t;
 }
 
 }  // namespace
 
-void embed_layer_norm(Call &call) {
+void embed_layer_norm(Call& call) {
   InhibiEmbedLayerNorm all = {};
   all.rows = static_cast<size_t>(call.read(0, 1).dims[0]);
   all.channels = static_cast<size_t>(call.read(3, 2).dims[1]);
@@ -124,7 +129,7 @@ void embed_layer_norm(Call &call) {
   all.norm = norm_of(call, 7, all.channels);
   all.out = call.output(all.rows, all.channels);
   if (call.failed()) return;
-  const InhibiKernels *kernels = call.node.kernels;
+  const InhibiKernels* kernels = call.node.kernels;
   call.rows(all.rows, all.channels, normalized, [=](size_t first, size_t count) {
     InhibiEmbedLayerNorm part = all;
     part.rows = count;
@@ -139,11 +144,11 @@ void embed_layer_norm(Call &call) {
 namespace {
 
 // Offsets [B+1] that cut N tokens into B sentences of 1..most tokens.
-void read_offsets(Call &call, size_t tokens, size_t most, InhibiAttention &all) {
+void read_offsets(Call& call, size_t tokens, size_t most, InhibiAttention& all) {
   const Tensor offsets = call.read(1, 1);
   if (call.failed()) return;
   if (offsets.dims[0] < 1) return call.fail("offsets is empty");
-  all.offsets = static_cast<const int64_t *>(offsets.data);
+  all.offsets = static_cast<const int64_t*>(offsets.data);
   all.sentences = static_cast<size_t>(offsets.dims[0]) - 1;
   const int64_t last = all.offsets[all.sentences];
   if (all.offsets[0] != 0) return call.fail("offsets do not start at 0");
@@ -161,20 +166,20 @@ void read_offsets(Call &call, size_t tokens, size_t most, InhibiAttention &all) 
 }
 
 // Inputs that both attentions have; `most` tokens a sentence, multipliers of scores from `least`.
-InhibiAttention attention(Call &call, size_t most, int64_t least) {
+InhibiAttention attention(Call& call, size_t most, int64_t least) {
   const Tensor qkv = call.read(0, 2);
   const size_t tokens = static_cast<size_t>(qkv.dims[0]);
   const size_t columns = static_cast<size_t>(qkv.dims[1]);
   InhibiAttention all = {};
-  all.qkv = static_cast<const uint8_t *>(qkv.data);
+  all.qkv = static_cast<const uint8_t*>(qkv.data);
   all.heads = static_cast<size_t>(call.node.heads);
   all.hidden = columns / 3;
   const size_t width = all.hidden / all.heads;
-  if (columns != 3 * all.heads * width || width % 8 || width < 1 ||
-      width > INHIBI_MAX_HEAD_WIDTH) {
-    call.fail("%zu columns are not queries, keys and values of %zu heads whose width is a "
-              "multiple of 8 up to %d",
-              columns, all.heads, int{INHIBI_MAX_HEAD_WIDTH});
+  if (columns != 3 * all.heads * width || width % 8 || width < 1 || width > INHIBI_MAX_HEAD_WIDTH) {
+    call.fail(
+        "%zu columns are not queries, keys and values of %zu heads whose width is a "
+        "multiple of 8 up to %d",
+        columns, all.heads, int{INHIBI_MAX_HEAD_WIDTH});
   }
   read_offsets(call, tokens, most, all);
   all.score_multiplier = call.vector_in<int32_t>(2, all.heads, least, power(16) - 1);
@@ -189,10 +194,10 @@ InhibiAttention attention(Call &call, size_t most, int64_t least) {
 }
 
 // Runs all tasks of one of the two kernels.
-void run_attention(Call &call, const InhibiAttention &all,
-                   int (*kernel)(const InhibiKernels *, const InhibiAttention *, size_t)) {
+void run_attention(Call& call, const InhibiAttention& all,
+                   int (*kernel)(const InhibiKernels*, const InhibiAttention*, size_t)) {
   if (call.failed()) return;
-  const InhibiKernels *kernels = call.node.kernels;
+  const InhibiKernels* kernels = call.node.kernels;
   std::atomic<bool> no_memory{false};
   call.parallel(inhibi_attention_tasks(&all), [&](size_t task) {
     if (kernel(kernels, &all, task)) no_memory.store(true, std::memory_order_relaxed);
@@ -202,7 +207,7 @@ void run_attention(Call &call, const InhibiAttention &all,
 
 }  // namespace
 
-void inhibitor_attention(Call &call) {
+void inhibitor_attention(Call& call) {
   const size_t entries = static_cast<size_t>(call.read(7, 1).dims[0]);
   InhibiAttention all = attention(call, entries ? entries - 1 : 0, 1 - power(16));
   all.length = call.vector_in<int32_t>(7, entries, 0, power(22));  // n0 <= 128
@@ -211,7 +216,7 @@ void inhibitor_attention(Call &call) {
   run_attention(call, all, inhibi_inhibitor_attention);
 }
 
-void dot_product_attention(Call &call) {
+void dot_product_attention(Call& call) {
   InhibiAttention all = attention(call, 4096, 0);
   all.table = call.vector<uint16_t>(7, 256);
   if (!call.failed() && all.table[0] == 0) call.fail("table starts with 0, which sums divide by");

@@ -5,11 +5,11 @@ namespace inhibi {
 
 class Call;
 
-void requantize(Call &call);
-void requantize_lookup(Call &call);
-void add_layer_norm(Call &call);
-void embed_layer_norm(Call &call);
-void inhibitor_attention(Call &call);
-void dot_product_attention(Call &call);
+void requantize(Call& call);
+void requantize_lookup(Call& call);
+void add_layer_norm(Call& call);
+void embed_layer_norm(Call& call);
+void inhibitor_attention(Call& call);
+void dot_product_attention(Call& call);
 
 }  // namespace inhibi
