@@ -28,7 +28,7 @@ X86 = (
     Mutation("rows_scalar", "p->table[y]", "p->table[y & 127]", "scalar"),
     Mutation("rows_scalar", "-32767, 32767", "-32768, 32767", "scalar"),
     Mutation("rows_avx2", "scale[k] + 0.5", "scale[k] + 0.49", "avx2", LOOPS),
-    Mutation("rows_avx2", "p.table[row[k]]", "p.table[row[k] & 127]", "avx2", LOOPS),
+    Mutation("rows_avx2", "_mm256_set1_epi8(0x70)", "_mm256_set1_epi8(0x60)", "avx2"),
     Mutation("rows_avx2", "root / 2", "0", "avx2", LOOPS),
     Mutation("rows_avx2", "residual[k] * 64", "residual[k] * 63", "avx2", LOOPS),
     Mutation("rows_avx2", "std::floor((times", "((times", "avx2", LOOPS),

@@ -1,5 +1,7 @@
-"""All cases in a C++ program: under the sanitizers, and on emulated aarch64 processors."""
+"""All cases in a C++ program: under the sanitizers, and on emulated processors."""
 
+import platform
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,6 +11,8 @@ from case import expected
 from cases import CASES
 from native_build import CROSS_COMPILER, FAST, QEMU, RUNNER, compile_kernels, compiler, emulated
 from native_cases import all_cases, write_cases
+
+QEMU_X86 = "qemu-x86_64"
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +25,13 @@ def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = tmp_path_factory.mktemp("native") / "sanitized"
     sanitize = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
     compile_kernels(program, compiler(), "-O1", "-g", *sanitize, extra=[RUNNER])
+    return program
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    program = tmp_path_factory.mktemp("native") / "plain"
+    compile_kernels(program, compiler(), *FAST, "-static", extra=[RUNNER])
     return program
 
 
@@ -60,4 +71,16 @@ def test_the_program_sees_one_wrong_byte(sanitized: Path, tmp_path: Path) -> Non
 def test_aarch64(cases: Path, aarch64: Path, cpu: str, names: list[str]) -> None:
     status, output, errors = run(QEMU, "-cpu", cpu, aarch64, cases)
     assert (status, errors) == (0, "")
+    assert output.split() == names
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="emulates x86-64 on x86-64 only")
+@pytest.mark.skipif(shutil.which(QEMU_X86) is None, reason="run .ci/install-emulators")
+@pytest.mark.parametrize(
+    ("cpu", "names"), [("Haswell", ["avx2", "scalar"]), ("core2duo", ["scalar"])]
+)
+def test_older_x86(cases: Path, plain: Path, cpu: str, names: list[str]) -> None:
+    """Nothing outside of the chosen kernels uses newer instructions."""
+    status, output, errors = run(QEMU_X86, "-cpu", cpu, plain, cases)
+    assert status == 0, errors  # where qemu also lists what it cannot emulate
     assert output.split() == names

@@ -63,14 +63,6 @@ INHIBI_INLINE void requantize_rows(const InhibiRequantize& p) {
   }
 }
 
-// The table's bytes in place of their indices.
-INHIBI_INLINE void look_up_rows(const InhibiRequantize& p) {
-  for (size_t i = 0; i < p.rows; ++i) {
-    uint8_t* row = p.out + i * p.stride;
-    for (size_t k = 0; k < p.columns; ++k) row[k] = p.table[row[k]];
-  }
-}
-
 // Floor of the square root of 1 <= v < 2^52. For an integer k <= 2^26, sqrt(k^2 - 1) < k - 1/(2k)
 // <= k - 2^-27, which is a double: a root below k is never rounded up to k.
 INHIBI_INLINE int64_t isqrt(int64_t v) {

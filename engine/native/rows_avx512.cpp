@@ -8,6 +8,8 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
+
 #define INHIBI_TARGET \
   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,prefer-vector-width=512")))
 
@@ -23,48 +25,45 @@ INHIBI_TARGET inline __m512i load(const int32_t* columns, ptrdiff_t n, int32_t f
   return _mm512_mask_loadu_epi32(_mm512_set1_epi32(fill), kept, columns);
 }
 
-// Shifts and halves of a requantization's rounding, int64 [columns], of each 16 the even ones
-// first.
-struct Rounding {
+// Parameters of up to kBlock columns, aligned; shifts and the halves of their rounding as int64, of
+// each 16 columns the even ones first.
+struct Parameters {
+  alignas(64) int32_t bias[kBlock], multiplier[kBlock];
   alignas(64) int64_t shift[kBlock], half[kBlock];
-};
 
-INHIBI_TARGET inline void round_columns(const int32_t* shift, ptrdiff_t n, Rounding& rounding) {
-  const __m512i one = _mm512_set1_epi64(1);
-  for (ptrdiff_t k = 0; k < (n + 31) / 32 * 32; k += kLanes) {
-    const __m512i all = load(shift + k, n - k, 1);
-    const __m512i parts[2] = {_mm512_and_si512(all, _mm512_set1_epi64(0xff)),
-                              _mm512_srli_epi64(all, 32)};
-    for (int odd = 0; odd < 2; ++odd) {
-      const __m512i half = _mm512_sllv_epi64(one, _mm512_sub_epi64(parts[odd], one));
-      _mm512_store_si512(rounding.shift + k + 8 * odd, parts[odd]);
-      _mm512_store_si512(rounding.half + k + 8 * odd, half);
+  INHIBI_TARGET inline void read(const InhibiRequantize& p, size_t first, ptrdiff_t n) {
+    const __m512i one = _mm512_set1_epi64(1);
+    for (ptrdiff_t k = 0; k < (n + 31) / 32 * 32; k += kLanes) {
+      _mm512_store_si512(bias + k, load(p.bias + first + k, n - k));
+      _mm512_store_si512(multiplier + k, load(p.multiplier + first + k, n - k));
+      const __m512i all = load(p.shift + first + k, n - k, 1);
+      const __m512i parts[2] = {_mm512_and_si512(all, _mm512_set1_epi64(0xff)),
+                                _mm512_srli_epi64(all, 32)};
+      for (int odd = 0; odd < 2; ++odd) {
+        _mm512_store_si512(shift + k + 8 * odd, parts[odd]);
+        _mm512_store_si512(half + k + 8 * odd,
+                           _mm512_sllv_epi64(one, _mm512_sub_epi64(parts[odd], one)));
+      }
     }
   }
-}
 
-// (x + half) >> shift of the 8 even or odd columns.
-INHIBI_TARGET inline __m512i rounded(__m512i x, const int64_t* half, const int64_t* shift) {
-  return _mm512_srav_epi64(_mm512_add_epi64(x, _mm512_load_si512(half)), _mm512_load_si512(shift));
-}
+  // (product + half) >> shift of 8 even or odd columns.
+  INHIBI_TARGET inline __m512i rounded(__m512i product, ptrdiff_t k) const {
+    return _mm512_srav_epi64(_mm512_add_epi64(product, _mm512_load_si512(half + k)),
+                             _mm512_load_si512(shift + k));
+  }
 
-// The 16 columns' (acc + bias) * multiplier, rounded: even [0] and odd [1].
-INHIBI_TARGET inline void products(const int32_t* acc, const int32_t* bias,
-                                   const int32_t* multiplier, ptrdiff_t n, const Rounding& rounding,
-                                   ptrdiff_t k, __m512i result[2]) {
-  const __m512i sum = _mm512_add_epi32(load(acc + k, n - k), load(bias + k, n - k));
-  const __m512i m = load(multiplier + k, n - k);
-  const __m512i even = _mm512_mul_epi32(sum, m);
-  const __m512i odd = _mm512_mul_epi32(_mm512_srli_epi64(sum, 32), _mm512_srli_epi64(m, 32));
-  result[0] = rounded(even, rounding.half + k, rounding.shift + k);
-  result[1] = rounded(odd, rounding.half + k + 8, rounding.shift + k + 8);
-}
-
-// The 16 columns' req in [-128, 127].
-INHIBI_TARGET inline __m128i saturated(const __m512i result[2]) {
-  return _mm_unpacklo_epi8(_mm512_maskz_cvtsepi64_epi8(0xff, result[0]),
-                           _mm512_maskz_cvtsepi64_epi8(0xff, result[1]));
-}
+  // req of 16 columns, saturated to bytes.
+  INHIBI_TARGET inline __m128i req(__m512i acc, ptrdiff_t k) const {
+    const __m512i sum = _mm512_add_epi32(acc, _mm512_load_si512(bias + k));
+    const __m512i m = _mm512_load_si512(multiplier + k);
+    const __m512i even = rounded(_mm512_mul_epi32(sum, m), k);
+    const __m512i odd =
+        rounded(_mm512_mul_epi32(_mm512_srli_epi64(sum, 32), _mm512_srli_epi64(m, 32)), k + 8);
+    return _mm_unpacklo_epi8(_mm512_maskz_cvtsepi64_epi8(0xff, even),
+                             _mm512_maskz_cvtsepi64_epi8(0xff, odd));
+  }
+};
 
 // table[index] of 32 bytes: the table is 128 words, whose number is 7 bits of the index, and the
 // lowest bit chooses the word's byte.
@@ -88,27 +87,26 @@ INHIBI_TARGET inline void store(__m256i bytes, ptrdiff_t n, uint8_t* out) {
 
 }  // namespace
 
-INHIBI_TARGET void requantize_avx512(const InhibiRequantize* p) {
-  const __m256i lo = _mm256_set1_epi8(static_cast<char>(p->lo));
-  const __m256i hi = _mm256_set1_epi8(static_cast<char>(p->hi));
-  Rounding rounding;
-  __m512i words[4] = {}, y[2];
-  for (int i = 0; i < 4 && p->table; ++i) words[i] = _mm512_loadu_si512(p->table + 64 * i);
-  for (size_t first = 0; first < p->columns; first += kBlock) {
-    const size_t left = p->columns - first;
-    const ptrdiff_t n = static_cast<ptrdiff_t>(left < kBlock ? left : kBlock);
-    round_columns(p->shift + first, n, rounding);
-    for (size_t i = 0; i < p->rows; ++i) {
-      const int32_t* acc = p->acc + i * p->columns + first;
+INHIBI_TARGET void requantize_avx512(const InhibiRequantize* pointer) {
+  const InhibiRequantize p = *pointer;
+  const __m256i lo = _mm256_set1_epi8(static_cast<char>(p.lo));
+  const __m256i hi = _mm256_set1_epi8(static_cast<char>(p.hi));
+  Parameters parameters;
+  __m512i words[4] = {};
+  for (int i = 0; i < 4 && p.table; ++i) words[i] = _mm512_loadu_si512(p.table + 64 * i);
+  for (size_t first = 0; first < p.columns; first += kBlock) {
+    const ptrdiff_t n = static_cast<ptrdiff_t>(std::min(p.columns - first, kBlock));
+    parameters.read(p, first, n);
+    for (size_t i = 0; i < p.rows; ++i) {
+      const int32_t* acc = p.acc + i * p.columns + first;
+      uint8_t* out = p.out + i * p.stride + first;
       for (ptrdiff_t k = 0; k < n; k += 2 * kLanes) {
-        products(acc, p->bias + first, p->multiplier + first, n, rounding, k, y);
-        const __m128i low = saturated(y);
-        products(acc, p->bias + first, p->multiplier + first, n, rounding, k + kLanes, y);
-        __m256i bytes = _mm256_set_m128i(saturated(y), low);
-        bytes = _mm256_min_epi8(_mm256_max_epi8(bytes, lo), hi);
+        const __m128i low = parameters.req(load(acc + k, n - k), k);
+        const __m128i high = parameters.req(load(acc + k + kLanes, n - k - kLanes), k + kLanes);
+        __m256i bytes = _mm256_min_epi8(_mm256_max_epi8(_mm256_set_m128i(high, low), lo), hi);
         bytes = _mm256_xor_si256(bytes, _mm256_set1_epi8(-128));
-        if (p->table) bytes = look_up(words, bytes);
-        store(bytes, n - k, p->out + i * p->stride + first + k);
+        if (p.table) bytes = look_up(words, bytes);
+        store(bytes, n - k, out + k);
       }
     }
   }
