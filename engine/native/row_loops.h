@@ -1,5 +1,5 @@
-// The fast row kernels: plain loops that a compiler vectorizes, inlined into one function for each
-// instruction set (rows_*.cpp). They need -O3 and -fno-trapping-math to be fast, never to be right.
+// Row kernels for AVX2 and NEON: plain loops that a compiler vectorizes, inlined into one function
+// for each set (rows_*.cpp). They need -O3 and -fno-trapping-math to be fast, never to be right.
 //
 // Everything is computed in doubles, and every step is exact: values are integers, or integers
 // times 2^-s, below 2^53 units. So no rounding, no order and no fused multiply-add can matter.
