@@ -13,9 +13,9 @@ from benchmarks.peers.onnxruntime_peers import NAMES
 
 Results = Mapping[str, Any]
 
-FP32 = (NAMES["fp32"], NAMES["fp32_fused"])
-INT8 = (NAMES["dynamic"], NAMES["dynamic_fused"], NAMES["static"])
-OPENVINO = (openvino_peer.NAME,)
+FP32 = tuple(name for kind, name in NAMES.items() if kind.startswith("fp32"))
+INT8 = tuple(name for kind, name in NAMES.items() if not kind.startswith("fp32"))
+OPENVINO = (openvino_peer.NAME, openvino_peer.UNMASKED)
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,7 @@ def _floors() -> list[Floor]:
         ),
         *(
             Floor(
-                f"model, batch {batch}, T = {tokens}: fastest {name}"
-                if len(peers) > 1
-                else f"model, batch {batch}, T = {tokens}: {name}",
+                f"model, batch {batch}, T = {tokens}: fastest {name}",
                 target,
                 model_ratio(peers, batch, tokens),
             )

@@ -107,8 +107,9 @@ def _models(wanted: Wanted, model: Model, files: models.Files, data: Sentences) 
 
 def _sentences(wanted: Wanted, peers: Sequence[Peer], data: Sentences, threads: int) -> Any:
     some = slice(BRIEF_SENTENCES if wanted.quick else None)
+    lengths = {len(sentence): sentence for sentence in data.validation[some]}
     for peer in peers:
-        for sentence in data.validation[some]:
+        for sentence in lengths.values():
             peer.logits([sentence])  # some compile for each length
     made = {
         "threads": threads,

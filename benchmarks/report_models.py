@@ -47,6 +47,13 @@ def _scores(name: str, accuracy: Mapping[str, Any] | None) -> list[str]:
     return [f"{100 * found['accuracy']:.1f} %", f"{100 * found['equal_to_fp32']:.1f} %"]
 
 
+def _packed(name: str, models: Mapping[str, Any]) -> list[str]:
+    if name not in models:
+        return ["", ""]
+    batch = "packed" if name.startswith("inhibi") else str(models[name]["batch"])
+    return [cell(models[name], "mean_ms", name == OURS), batch]
+
+
 def sentences(results: Results) -> str:
     parts = []
     for row in results.get("sentences", []):
@@ -56,8 +63,7 @@ def sentences(results: Results) -> str:
                 f"**{name}**" if name == OURS else name,
                 cell(alone[name], "mean_ms", name == OURS),
                 f"{alone[name]['median_ms']:.2f}",
-                cell(packed[name], "mean_ms", name == OURS),
-                "packed" if name.startswith("inhibi") else str(packed[name]["batch"]),
+                *_packed(name, packed),
             ]
             for name in alone
         ]

@@ -1,7 +1,14 @@
-"""Where the time of our model goes, by operator, from onnxruntime's profiler."""
+"""Where the time of our model goes, by operator, from onnxruntime's profiler.
+
+The profiler's own work lies between the nodes, so a run's time is taken from a session without it,
+which takes turns with the profiled one.
+"""
 
 import json
+import statistics
+import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,16 +22,13 @@ from inhibi.engine.model import Model
 from inhibi.engine.session import pack
 
 TOKENS = (32, 128, 512)
-RUNS = 30
+RUNS = 50
 WARM_UP = 5
 WITHOUT_NATIVE = 64
 
 
 def measure(model: Model, path: Path) -> list[dict[str, Any]]:
-    """One row a length: milliseconds of a run, and each operator's share of it, 1 thread.
-
-    "between operators" is what a run takes beyond its nodes.
-    """
+    """One row a length: milliseconds of a run, and each operator's share of it, 1 thread."""
     longest = model.metadata.max_tokens if isa() else WITHOUT_NATIVE
     return [_row(model, path, tokens) for tokens in TOKENS if tokens <= longest]
 
@@ -33,27 +37,40 @@ def _row(model: Model, path: Path, tokens: int) -> dict[str, Any]:
     feeds = pack([Sentence(random_ids(model, 1, tokens)[0])])
     if not model.metadata.token_types:
         del feeds["token_type_ids"]
-    options = session_options(1)
-    options.enable_profiling = True
+    plain, profiled = session_options(1), session_options(1)
+    profiled.enable_profiling = True
     with TemporaryDirectory() as folder:
-        options.profile_file_prefix = f"{folder}/profile"
-        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        profiled.profile_file_prefix = f"{folder}/profile"
+        sessions = [
+            ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            for options in (plain, profiled)
+        ]
+        seconds = []
         for _ in range(WARM_UP + RUNS):
-            session.run(None, feeds)
-        events = json.loads(Path(session.end_profiling()).read_text())
-    return {"tokens": tokens, **shares(events, WARM_UP)}
+            for session in sessions:
+                started = time.perf_counter()
+                session.run(None, feeds)
+                if session is sessions[0]:
+                    seconds.append(time.perf_counter() - started)
+        events = json.loads(Path(sessions[1].end_profiling()).read_text())
+    return {"tokens": tokens, **shares(events, seconds)}
 
 
-def shares(events: list[dict[str, Any]], skip: int) -> dict[str, Any]:
-    """Of a profile's events, without those of the first `skip` runs."""
+def shares(events: Sequence[dict[str, Any]], seconds: Sequence[float]) -> dict[str, Any]:
+    """From a profile's events and the seconds of as many runs without it; the first `WARM_UP` of
+    both do not count. The median over runs of each operator's time over the median run;
+    "between operators" is what remains."""
     runs = sorted((e for e in events if e.get("name") == "model_run"), key=lambda e: e["ts"])
-    begin = runs[skip]["ts"]
-    total = sum(run["dur"] for run in runs[skip:])
-    nodes: Counter[str] = Counter()
+    spent: list[Counter[str]] = [Counter() for _ in runs]
     for event in events:
         operator = event.get("args", {}).get("op_name")
-        if operator and event["name"].endswith("_kernel_time") and event["ts"] >= begin:
-            nodes[operator] += event["dur"]
-    found = {name: spent / total for name, spent in nodes.most_common()}
+        if operator and event["name"].endswith("_kernel_time"):
+            number = sum(run["ts"] <= event["ts"] for run in runs) - 1
+            spent[number][operator] += event["dur"]
+    whole = 1e6 * statistics.median(seconds[WARM_UP:])
+    found = {
+        name: statistics.median(run[name] for run in spent[WARM_UP:]) / whole for name in spent[-1]
+    }
+    found = dict(sorted(found.items(), key=lambda item: -item[1]))
     found["between operators"] = 1 - sum(found.values())
-    return {"ms": total / len(runs[skip:]) / 1e3, "shares": found}
+    return {"ms": whole / 1e3, "shares": found}

@@ -1,9 +1,9 @@
 """Times several ways to compute one thing in turns, so that a machine's changing speed meets all.
 
-A round is one turn of each. A turn is one call that is not timed, which brings the data back into
-the caches and lets the threads of the one before come to rest, and then as many timed calls as
-fill `TURN`. (A call of `LONG` or more goes untimed no more than once: it dwarfs both effects.) A
-ratio is the median over the rounds of peer / ours within one round.
+A round is one turn of each. A turn is a pause in which the threads of the one before come to rest,
+one call that is not timed and brings the data back into the caches, and as many timed calls as fill
+`TURN`. (A call of `LONG` or more dwarfs the caches' effect and is timed at once.) A ratio is the
+median over the rounds of peer / ours within one round.
 """
 
 import statistics
@@ -14,6 +14,7 @@ from typing import Any
 
 TURN = 0.01  # seconds
 LONG = 0.1
+PAUSE = 0.002
 
 Call = Callable[[], object]
 Clock = Callable[[], float]
@@ -80,6 +81,7 @@ def _calls(call: Call, clock: Clock) -> int:
 
 
 def _turn(call: Call, count: int, clock: Clock) -> float:
+    time.sleep(PAUSE)
     if count:
         call()
     started = clock()

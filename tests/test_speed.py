@@ -21,7 +21,7 @@ from benchmarks.peers.ours import DOT_PRODUCT, OURS, Sentence, make_dot_product,
 from benchmarks.peers.peer import Call, Ids, Peer
 from benchmarks.report import report
 from benchmarks.roofline import cycles
-from benchmarks.shares import shares
+from benchmarks.shares import WARM_UP, shares
 from benchmarks.speed import PAGE, RESULTS
 from benchmarks.timing import Effort, alternate, compare
 from inhibi.engine.model import load
@@ -117,7 +117,7 @@ def test_a_sentence_counts_once_when_they_come_alone() -> None:
 def files(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> models.Files:
     path = tmp_path_factory.mktemp("speed") / "dot_product.onnx"
     make_dot_product(tiny_model, path)
-    return models.Files(tiny_model, path, {}, None, None)
+    return models.Files(tiny_model, path, {}, [], None)
 
 
 @pytest.fixture(scope="module")
@@ -252,20 +252,23 @@ def test_committed_page_is_the_committed_results() -> None:
     assert PAGE.read_text() == report(json.loads(RESULTS.read_text()))
 
 
-def test_shares_leave_out_the_first_runs() -> None:
+def test_shares_leave_out_the_first_runs_and_the_profilers_own_time() -> None:
     def run(begin: int, product: int, rest: int) -> list[dict[str, Any]]:
-        nodes = [("MatMulInteger", product), ("Add", rest)]
+        nodes = [("MatMulInteger", product), ("Add", rest), ("MatMulInteger", product)]
         return [
-            {"name": "model_run", "ts": begin, "dur": 100},
+            {"name": "model_run", "ts": begin, "dur": 200},
             *(
-                {"name": f"{n}_kernel_time", "ts": begin + 1, "dur": dur, "args": {"op_name": n}}
-                for n, dur in nodes
+                {"name": f"{n}_kernel_time", "ts": begin + i, "dur": dur, "args": {"op_name": n}}
+                for i, (n, dur) in enumerate(nodes)
             ),
         ]
 
-    found = shares([*run(0, 1, 99), *run(100, 70, 20), *run(200, 80, 10)], 1)
+    first = [event for i in range(WARM_UP) for event in run(1000 * i, 1, 99)]
+    counted = [*run(10_000, 30, 15), *run(11_000, 40, 10), *run(12_000, 37, 500)]
+    seconds = [1.0] * WARM_UP + [100e-6, 90e-6, 120e-6]
+    found = shares([*reversed(counted), *first], seconds)
     assert found["shares"] == pytest.approx(
-        {"MatMulInteger": 0.75, "Add": 0.15, "between operators": 0.1}
+        {"MatMulInteger": 0.74, "Add": 0.15, "between operators": 0.11}
     )
     assert found["ms"] == pytest.approx(0.1)
 

@@ -1,4 +1,4 @@
-"""The teacher's ONNX files: plain, fused, and quantized by onnxruntime."""
+"""The teacher's ONNX files: plain, without a mask, fused, and quantized by onnxruntime."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,12 +13,15 @@ CONSTANT = {"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOA
 
 def make_files(folder: Path, teacher: Teacher, calibration: Sequence[Ids]) -> dict[str, Path]:
     """Path by name; a file that is there already is kept."""
-    plain, fused = folder / "fp32.onnx", folder / "fp32_fused.onnx"
+    names = ("fp32", "fp32_fused", "fp32_unmasked")
+    plain, fused, unmasked = (folder / f"{name}.onnx" for name in names)
     makers: dict[Path, Callable[[Path], None]] = {
         plain: lambda path: export(teacher, path),
         fused: lambda path: _fuse(plain, path, teacher),
+        unmasked: lambda path: export(teacher, path, masked=False),
         folder / "dynamic.onnx": lambda path: _dynamic(plain, path),
         folder / "dynamic_fused.onnx": lambda path: _dynamic(fused, path),
+        folder / "dynamic_unmasked.onnx": lambda path: _dynamic(unmasked, path),
         folder / "static.onnx": lambda path: _static(plain, path, calibration),
     }
     for path, make in makers.items():

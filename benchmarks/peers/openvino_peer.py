@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.peers.peer import Call, Ids, Peer, padded
+from benchmarks.peers.peer import Call, Ids, Peer, padded, stacked
 from benchmarks.peers.teacher import quiet
 
 NAME = "OpenVINO int8"
+UNMASKED = "OpenVINO int8, no mask"
 
 
 def available() -> bool:
@@ -18,16 +19,18 @@ def available() -> bool:
 
 
 def make_file(source: Path, path: Path, calibration: Sequence[Ids]) -> None:
-    """Post-training quantization of the plain ONNX export, for transformers. Kept if there."""
+    """Post-training quantization of an ONNX export, for transformers. Kept if there."""
     if path.exists():
         return
     with quiet():
         import nncf
         import openvino
 
+        converted = openvino.convert_model(source)
+        arrange = padded if len(converted.inputs) == 3 else stacked
         model = nncf.quantize(
-            openvino.convert_model(source),
-            nncf.Dataset(calibration, lambda ids: padded([ids])),
+            converted,
+            nncf.Dataset(calibration, lambda ids: arrange([ids])),
             model_type=nncf.ModelType.TRANSFORMER,
             subset_size=len(calibration),
         )
@@ -50,9 +53,10 @@ def openvino_peer(path: Path, threads: int) -> Peer:
     compiled = openvino.Core().compile_model(path, "CPU", settings)
     request = compiled.create_infer_request()
     output = compiled.output(0)
+    pads = len(compiled.inputs) == 3
 
     def prepare(sentences: Sequence[Ids]) -> Call:
-        feeds = padded(sentences)
+        feeds = padded(sentences) if pads else stacked(sentences)
 
         def run() -> np.ndarray:
             return np.asarray(request.infer(feeds, share_inputs=True)[output])
@@ -60,4 +64,5 @@ def openvino_peer(path: Path, threads: int) -> Peer:
         return run
 
     how = f"NNCF, model type transformer; {compiled.get_property('RUNTIME_REQUIREMENTS')}"
-    return Peer(NAME, prepare, {"model": how, **settings})
+    name = NAME if pads else UNMASKED
+    return Peer(name, prepare, {"model": how, **settings}, pads=pads)

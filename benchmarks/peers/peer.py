@@ -17,6 +17,7 @@ class Peer:
     prepare: token ids of B sentences to a call that gives logits [B, labels]; the call starts from
     arrays in the form that the model wants. answer: the same from ids to logits in one step, as a
     user calls it. exact: computes in floats of 32 bits, so its logits must be the teacher's.
+    pads: takes sentences of different lengths at once.
     settings: whatever decides its speed, for the record.
     """
 
@@ -24,6 +25,7 @@ class Peer:
     prepare: Callable[[Sequence[Ids]], Call]
     settings: dict[str, Any] = field(default_factory=dict)
     exact: bool = False
+    pads: bool = True
     answer: Callable[[Sequence[Ids]], np.ndarray] | None = None
 
     def logits(self, sentences: Sequence[Ids]) -> np.ndarray:
@@ -40,3 +42,9 @@ def padded(sentences: Sequence[Ids], padding: int = 0) -> dict[str, np.ndarray]:
         ids[row, : len(sentence)] = sentence
         mask[row, : len(sentence)] = 1
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+
+
+def stacked(sentences: Sequence[Ids]) -> dict[str, np.ndarray]:
+    """Ids and token types int64 [B, T] of sentences of one length, for a model without a mask."""
+    ids = np.array(sentences, np.int64)
+    return {"input_ids": ids, "token_type_ids": np.zeros_like(ids)}

@@ -14,7 +14,7 @@ from inhibi.engine.metadata import Metadata
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-NAMES = ("input_ids", "attention_mask", "token_type_ids")
+NAMES = ["input_ids", "attention_mask", "token_type_ids"]  # in the order of forward()
 OPSET = 17
 
 
@@ -49,14 +49,15 @@ def open_teacher(folder: Path | None, student: Metadata) -> Teacher:
     return Teacher(model.eval(), folder is not None, heads, hidden)
 
 
-def export(teacher: Teacher, path: Path) -> None:
-    """Write it as ONNX, any batch and length.
+def export(teacher: Teacher, path: Path, masked: bool = True) -> None:
+    """Write it as ONNX, any batch and length; without a mask its sentences must be of one length.
 
     By tracing: onnxruntime's optimizer fuses attention in such a graph, and does not in the one
     that torch's newer exporter writes.
     """
     import torch
 
+    names = NAMES if masked else NAMES[::2]
     example = torch.ones((2, 16), dtype=torch.int64)
     axes = {0: "batch", 1: "tokens"}
     with quiet():
@@ -64,10 +65,10 @@ def export(teacher: Teacher, path: Path) -> None:
             teacher.model,
             (),
             str(path),
-            kwargs=dict.fromkeys(NAMES, example),
-            input_names=list(NAMES),
+            kwargs=dict.fromkeys(names, example),
+            input_names=names,
             output_names=["logits"],
-            dynamic_axes=dict.fromkeys(NAMES, axes) | {"logits": {0: "batch"}},
+            dynamic_axes=dict.fromkeys(names, axes) | {"logits": {0: "batch"}},
             opset_version=OPSET,
             dynamo=False,
         )
