@@ -20,7 +20,7 @@ from typing import Any
 
 TEXT = "a moving, funny film"
 IDS = "[[101, 1037, 3048, 1010, 6057, 2143, 102]]"
-RUNS = 9
+RUNS = 7
 
 OURS = "inhibi: infer --int8"
 ONNXRUNTIME = "onnxruntime dynamic int8, ids given"

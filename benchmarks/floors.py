@@ -13,20 +13,29 @@ from benchmarks.peers.onnxruntime_peers import NAMES
 
 Results = Mapping[str, Any]
 
-FP32 = tuple(name for kind, name in NAMES.items() if kind.startswith("fp32"))
-INT8 = tuple(name for kind, name in NAMES.items() if not kind.startswith("fp32"))
-OPENVINO = (openvino_peer.NAME, openvino_peer.UNMASKED)
+FP32 = (NAMES["fp32"], NAMES["fp32_fused"])
+INT8 = (NAMES["dynamic"], NAMES["dynamic_fused"], NAMES["static"])
+OPENVINO = (openvino_peer.NAME,)
+UNMASKED = {
+    FP32: (NAMES["fp32_unmasked"],),
+    INT8: (NAMES["dynamic_unmasked"],),
+    OPENVINO: (openvino_peer.UNMASKED,),
+    INT8 + OPENVINO: (NAMES["dynamic_unmasked"], openvino_peer.UNMASKED),
+}
 
 
 @dataclass(frozen=True)
 class Floor:
-    """measure: the figure, None where the results lack it. at_most: less is better."""
+    """measure: the figure, None where the results lack it. at_most: less is better. unmasked: the
+    figure beside the same peers' files without a mask, which only sentences of one length can use;
+    for information."""
 
     what: str
     target: float
     measure: Callable[[Results], float | None]
     unit: str = "x"
     at_most: bool = False
+    unmasked: Callable[[Results], float | None] = lambda _: None
 
     def reached(self, value: float) -> bool:
         return value <= self.target if self.at_most else value >= self.target
@@ -64,10 +73,16 @@ def _floors() -> list[Floor]:
                 f"model, batch {batch}, T = {tokens}: fastest {name}",
                 target,
                 model_ratio(peers, batch, tokens),
+                unmasked=model_ratio(UNMASKED[peers], batch, tokens),
             )
             for name, peers, batch, tokens, target in whole
         ),
-        Floor("sentences one at a time: fastest int8 peer", 1.5, sentence_ratio),
+        Floor(
+            "sentences one at a time: fastest int8 peer",
+            1.5,
+            sentence_ratio(INT8 + OPENVINO),
+            unmasked=sentence_ratio(UNMASKED[INT8 + OPENVINO]),
+        ),
         Floor("share of MatMulInteger, T = 128", 75, product_share, "%"),
         Floor("two threads over one, T = 512", 1.7, two_threads),
         Floor("process start to answer, infer --int8", 0.35, cold("seconds"), "s", True),
@@ -96,9 +111,14 @@ def model_ratio(names: Iterable[str], batch: int, tokens: int) -> Callable[[Resu
     return measure
 
 
-def sentence_ratio(results: Results) -> float | None:
-    row = find(results.get("sentences", []), threads=1)
-    return least_ratio(row and row["alone"], (*INT8, *OPENVINO))
+def sentence_ratio(names: Iterable[str]) -> Callable[[Results], float | None]:
+    """Of the fastest of them, with one thread."""
+
+    def measure(results: Results) -> float | None:
+        row = find(results.get("sentences", []), threads=1)
+        return least_ratio(row and row["alone"], names)
+
+    return measure
 
 
 def product_share(results: Results) -> float | None:

@@ -13,8 +13,8 @@ from inhibi.engine.model import Model
 
 TOKENS = (16, 32, 64, 128, 256, 512)
 BATCHES = (1, 8)
-EFFORT = Effort(2.5)
-MANY = Effort(2.5, least=3)  # of a thousand tokens and more
+EFFORT = Effort(2.0)
+MANY = Effort(2.0, least=3)  # of a thousand tokens and more
 WITHOUT_NATIVE = 64  # tokens: beyond, the operators' bodies need gigabytes
 
 

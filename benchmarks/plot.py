@@ -31,6 +31,8 @@ def plot(results: Mapping[str, Any], path: Path) -> None:
         )
     axes.set(xscale="log", yscale="log", xlabel="tokens", ylabel="ms, 1 thread, 1 sentence")
     axes.set_xticks(tokens, [str(t) for t in tokens], minor=False)
+    axes.set_yticks([2, 5, 10, 20, 50, 100, 200])
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")

@@ -54,10 +54,15 @@ def _where(results: Results) -> str:
 def _floors(results: Results) -> str:
     rows = []
     for floor in FLOORS:
-        value = floor.measure(results)
+        value, unmasked = floor.measure(results), floor.unmasked(results)
         sign = "<=" if floor.at_most else ">="
         answer = "not measured" if value is None else "yes" if floor.reached(value) else "**no**"
         measured = "" if value is None else f"{value:.2f} {floor.unit}"
-        rows.append([floor.what, f"{sign} {floor.target:g} {floor.unit}", measured, answer])
-    title = "## Floors\n\nOne thread unless it says two.\n\n"
-    return title + table(["", "floor", "measured", "reached"], rows)
+        beside = "" if unmasked is None else f"{unmasked:.2f} {floor.unit}"
+        rows.append([floor.what, f"{sign} {floor.target:g} {floor.unit}", measured, answer, beside])
+    text = (
+        "One thread unless it says two. No mask: beside the same peer's file without an attention "
+        "mask, which takes only sentences of one length at once; inhibi needs none."
+    )
+    header = ["", "floor", "measured", "reached", "no mask"]
+    return f"## Floors\n\n{text}\n\n" + table(header, rows)

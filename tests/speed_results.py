@@ -23,7 +23,11 @@ def made(**models: float) -> dict[str, Any]:
 def model_row(threads: int, batch: int, tokens: int) -> dict[str, Any]:
     ours = tokens / 16
     models = {OURS: ours, DOT_PRODUCT: 1.25 * ours, NAMES["fp32"]: 4 * ours}
-    models |= {NAMES["fp32_fused"]: 5 * ours, NAMES["dynamic"]: 3 * ours}
+    models |= {
+        NAMES["fp32_fused"]: 5 * ours,
+        NAMES["dynamic"]: 3 * ours,
+        NAMES["fp32_unmasked"]: 3.5 * ours,
+    }
     models |= {NAMES["static"]: 2.5 * ours, openvino_peer.NAME: 2 * ours}
     return {"threads": threads, "batch": batch, "tokens": tokens, **made(**models)}
 

@@ -1,7 +1,5 @@
-"""The speed comparison: its arithmetic on clocks that count work, its checks, its page."""
+"""The speed comparison: its arithmetic on clocks that count work, and its checks."""
 
-import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,21 +7,18 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from speed_results import results
 from tiny import sentences
+from tiny_teacher import save_teacher
 
-from benchmarks import attention_speed, cold_start, model_speed, models, sentence_speed, sizes
+from benchmarks import attention_speed, model_speed, models, sentence_speed
 from benchmarks.attention_models import Shape, inhibitor
 from benchmarks.checks import WrongAnswer
 from benchmarks.data import Sentences
-from benchmarks.floors import FLOORS
 from benchmarks.peers.ours import DOT_PRODUCT, OURS, Sentence, make_dot_product, our_peer
 from benchmarks.peers.peer import Call, Ids, Peer
-from benchmarks.report import report
-from benchmarks.roofline import cycles
-from benchmarks.shares import WARM_UP, shares
-from benchmarks.speed import PAGE, RESULTS
+from benchmarks.peers.teacher import open_teacher
 from benchmarks.timing import Effort, alternate, compare
+from inhibi.engine.errors import InputError
 from inhibi.engine.model import load
 from inhibi.engine.session import open_session
 from inhibi.export.check import check as check_file
@@ -197,7 +192,6 @@ def test_attention_is_checked_before_it_is_timed(monkeypatch: pytest.MonkeyPatch
 
 
 def test_attention_models_agree() -> None:
-    pytest.importorskip("torch")
     calls = attention_speed.checked_calls(Shape(19, 2, 32), 1)
     assert len(calls) == 4
     got = calls[attention_speed.INHIBITOR]()
@@ -215,93 +209,16 @@ def test_check_looks_at_every_head() -> None:
         attention_speed.check("ours", got, operator, shape)
 
 
-def test_page_is_a_function_of_the_results() -> None:
-    page = report(json.loads(json.dumps(results())))
-    lines = page.splitlines()
-    for line in (
-        "| attention, 12 heads of 64, T = 512: our DotProductAttention | >= 1 x | 1.50 x | yes |",
-        "| model, batch 1, T = 32: fastest onnxruntime fp32 | >= 3 x | 4.00 x | yes |",
-        "| model, batch 1, T = 512: fastest onnxruntime int8 | >= 2 x | 2.50 x | yes |",
-        "| attention, 12 heads of 64, T = 2048: onnxruntime fp32 MultiHeadAttention | >= 3.2 x "
-        "| 3.00 x | **no** |",
-        "| peak memory, infer --int8 | <= 130 MB | 110.00 MB | yes |",
-        "| **inhibi int8, inhibitor** | **2** | **8** | **32** | 88.2 % | 95.0 % |",
-        "| inhibi int8, dot product | 2.5 (1.25) | 10 (1.25) | 40 (1.25) |  |  |",
-        "| onnxruntime dynamic int8 | 4 (2.00) | 2.00 | 4 (2.00) | 16 |",
-        "| avx512vnni | 12 x 64 | 128 | 4.00 | 4 | 2.00 | 50 % |",
-        "| MatMulInteger | 80.0 % |",
-    ):
-        assert line in lines, line
-    assert report(results()) == page
-
-
-def test_page_of_few_results_leaves_out_the_rest() -> None:
-    few = {key: results()[key] for key in ("machine", "versions", "native", "quick", "teacher")}
-    page = report(few)
-    assert page.count("not measured") == len(FLOORS)
-    assert "## The whole model" not in page
-
-
-def test_every_floor_is_read_from_the_results() -> None:
-    values = [floor.measure(results()) for floor in FLOORS]
-    assert None not in values
-    assert len({floor.what for floor in FLOORS}) == len(FLOORS) == 24
-
-
-def test_committed_page_is_the_committed_results() -> None:
-    assert PAGE.read_text() == report(json.loads(RESULTS.read_text()))
-
-
-def test_shares_leave_out_the_first_runs_and_the_profilers_own_time() -> None:
-    def run(begin: int, product: int, rest: int) -> list[dict[str, Any]]:
-        nodes = [("MatMulInteger", product), ("Add", rest), ("MatMulInteger", product)]
-        return [
-            {"name": "model_run", "ts": begin, "dur": 200},
-            *(
-                {"name": f"{n}_kernel_time", "ts": begin + i, "dur": dur, "args": {"op_name": n}}
-                for i, (n, dur) in enumerate(nodes)
-            ),
-        ]
-
-    first = [event for i in range(WARM_UP) for event in run(1000 * i, 1, 99)]
-    counted = [*run(10_000, 30, 15), *run(11_000, 40, 10), *run(12_000, 37, 500)]
-    seconds = [1.0] * WARM_UP + [100e-6, 90e-6, 120e-6]
-    found = shares([*reversed(counted), *first], seconds)
-    assert found["shares"] == pytest.approx(
-        {"MatMulInteger": 0.74, "Add": 0.15, "between operators": 0.11}
-    )
-    assert found["ms"] == pytest.approx(0.1)
-
-
-def test_cycles_of_a_pair() -> None:
-    row = {"heads": 12, "tokens": 100, "width": 32}
-    assert cycles(row, ms=0.06, ghz=2.0) == pytest.approx(2)
-
-
-def test_cold_start_times_real_processes(tiny_model: Path) -> None:
-    found = cold_start.measure(
-        {cold_start.OURS: [cold_start.INFER, "--model", str(tiny_model), "good film"]}, 1
-    )
-    assert found[cold_start.OURS]["seconds"] > 0
-    assert 20 < found[cold_start.OURS]["peak_mb"] < 1000
-
-
-def test_cold_start_refuses_a_process_without_an_answer() -> None:
-    for code in ("pass", "print(1, flush=True); raise SystemExit(3)"):
-        with pytest.raises(RuntimeError, match="no answer"):
-            cold_start.run([sys.executable, "-c", code])
-
-
-def test_sizes_follow_what_is_required() -> None:
-    found = sizes.closure(["inhibi"])
-    assert {"numpy", "onnxruntime", "tokenizers"} <= found
-    assert not {"torch", "brevitas"} & found
-    assert sizes.installed()["inhibi"] > 50
+def test_teacher_must_have_the_students_shape(tiny_model: Path, tmp_path: Path) -> None:
+    metadata = load(tiny_model).metadata
+    with pytest.raises(InputError, match=r"no config\.json"):
+        open_teacher(tmp_path, metadata)
+    with pytest.raises(InputError, match="the teacher's hidden is 16, the student's 32"):
+        open_teacher(save_teacher(tmp_path), metadata)
 
 
 @pytest.mark.slow
 def test_peers_are_made_and_answer(tiny_model: Path, tmp_path: Path, data: Sentences) -> None:
-    pytest.importorskip("torch")
     given = Sentences(data.validation, data.validation, None, None)
     metadata = load(tiny_model).metadata
     made = models.make(tmp_path, tiny_model, metadata, None, given)
