@@ -32,7 +32,7 @@ def find() -> Library | str:
     paths = [Path(folder) / NAME for folder in inhibi.engine.__path__]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
-        return "inhibi was installed without a C++ compiler"
+        return "inhibi was installed without its native library: pip install -v says why"
     try:
         library = ctypes.CDLL(str(path))
         return Library(path, _isa(library), bool(library.inhibi_products_saturate()))

@@ -42,13 +42,29 @@ EmbedLayerNorm = _structure(
 class Attention(Structure):
     _fields_ = (
         *((name, c_void_p) for name in ("qkv", "offsets")),
-        *((name, c_size_t) for name in ("sentences", "hidden", "heads")),
+        *((name, c_size_t) for name in ("sentences", "longest", "hidden", "heads")),
         *((name, c_void_p) for name in ("score_multiplier", "score_offset", "score_shift")),
         *((name, c_void_p) for name in ("multiplier", "shift")),
         *((name, c_int32) for name in ("lo", "hi")),
         *((name, c_void_p) for name in ("out", "length")),
         *((name, c_int32) for name in ("centred", "is_signed")),
         ("table", c_void_p),
+    )
+
+
+class Inhibitor(Structure):
+    """InhibiInhibitorKernels, as far as they are called one by one."""
+
+    _fields_ = (
+        (
+            "pack_keys",
+            ctypes.CFUNCTYPE(None, c_void_p, c_size_t, c_size_t, c_size_t, c_void_p),
+        ),
+        ("pack_values", c_void_p),
+        (
+            "distances",
+            ctypes.CFUNCTYPE(None, c_void_p, c_void_p, c_size_t, c_size_t, c_void_p, c_void_p),
+        ),
     )
 
 
@@ -106,6 +122,19 @@ class Kernels:
         assert (out.array[:, width:] == FILL).all(), "wrote between its output's rows"
         assert all(x.unchanged() for x in inputs), "changed an input"
         return out.array[:, :width]
+
+    def distances(self, isa: str, queries: Array, keys: Array) -> tuple[Array, Array]:
+        """The inhibitor's scores int32 [8, n] of queries uint8 [8, d] and keys uint8 [n, d], and
+        their sums int64 [8]; n is a multiple of 16."""
+        table = ctypes.cast(self.isa(isa).inhibitor, POINTER(Inhibitor)).contents
+        (n, d), blocks = keys.shape, len(keys) // 16
+        packed = np.empty(n * (d + 4), np.uint8)
+        scores, sums = np.empty((8, n), np.int32), np.empty(8, np.int64)
+        table.pack_keys(keys.ctypes.data, d, n, d, packed.ctypes.data)
+        table.distances(
+            queries.ctypes.data, packed.ctypes.data, d, blocks, scores.ctypes.data, sums.ctypes.data
+        )
+        return scores, sums
 
     def _run_tasks(self, operator: str, kernels: Any, arguments: Any, map: Map) -> None:
         tasks = range(self._library.inhibi_attention_tasks(arguments))
@@ -173,7 +202,8 @@ def _layer_norm(structure: Any) -> Callable[[Case, list[int], Placed], Structure
 def _attention(case: Case, pointers: list[int], out: Placed) -> Structure:
     qkv, offsets, *scores, multiplier, shift, last = pointers
     inhibitor = case.operator == "InhibitorAttention"
-    shape = (len(case.inputs[1]) - 1, columns(case), case.attributes["heads"])
+    lengths = np.diff(case.inputs[1])
+    shape = (len(lengths), int(lengths.max()), columns(case), case.attributes["heads"])
     flags = [case.attributes.get(name, 0) for name in ("centred", "signed")]
     length, table = (last, None) if inhibitor else (None, last)
     return Attention(

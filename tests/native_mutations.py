@@ -19,9 +19,10 @@ class Mutation(NamedTuple):
 
 
 LOOPS = "row_loops.h"
+COLUMNS = "columns_avx512.h"
 X86 = (
     Mutation("attention", "(2 * sum + n)", "(2 * sum)", ""),
-    Mutation("attention", "task / a.heads * task_queries", "0", "", "task.h"),
+    Mutation("attention", "task / a.heads % parts(a)", "task * 0", "", "task.h"),
     Mutation("attention", "(m + (1 << 14))", "m", ""),
     Mutation("pack", "is_signed ? -128 : 0", "is_signed ? -127 : 0", "scalar"),
     # requantization and layer norms
@@ -32,9 +33,9 @@ X86 = (
     Mutation("rows_avx2", "root / 2", "0", "avx2", LOOPS),
     Mutation("rows_avx2", "residual[k] * 64", "residual[k] * 63", "avx2", LOOPS),
     Mutation("rows_avx2", "std::floor((times", "((times", "avx2", LOOPS),
-    Mutation("rows_avx512", "maskz_cvtsepi64_epi8", "maskz_cvtepi64_epi8", "avx512"),
+    Mutation("rows_avx512", "maskz_cvtsepi64_epi8", "maskz_cvtepi64_epi8", "avx512", COLUMNS),
     Mutation("rows_avx512", "_mm512_slli_epi16(byte, 3)", "byte", "avx512"),
-    Mutation("norm_avx512", "reciprocal > INT32_MAX", "false", "avx512"),
+    Mutation("norm_avx512", "all <= INT32_MAX", "true", "avx512"),
     Mutation("norm_avx512", "_mm512_set1_epi64(1 << 23)", "_mm512_setzero_si512()", "avx512"),
     # inhibitor attention
     Mutation("inhibitor_scalar", "(score, 0, 127)", "(score, 0, 126)", ""),

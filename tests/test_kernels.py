@@ -200,3 +200,13 @@ def test_instruction_sets_have_names(kernels: Kernels) -> None:
         assert kernels.isa(isa).name.decode() == isa
     assert kernels.isa(None).name.decode() == kernels.isas[0]
     assert kernels.isa("sse9") is None
+
+
+def test_sums_of_the_scores_of_long_sentences(kernels: Kernels) -> None:
+    """Beyond 2^31: every one of 65,808 keys' 128 bytes is 255 away from the queries'."""
+    n, d = 65_808, 128
+    keys, queries = np.full((n, d), 255, np.uint8), np.zeros((8, d), np.uint8)
+    for isa in kernels.isas:
+        scores, sums = kernels.distances(isa, queries, keys)
+        assert (scores == 255 * d).all(), isa
+        assert sums.tolist() == [255 * d * n] * 8, isa

@@ -1,15 +1,27 @@
 """All cases in a C++ program: under the sanitizers, and on emulated processors."""
 
+import os
 import platform
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from case import expected
 from cases import CASES
-from native_build import CROSS_COMPILER, FAST, QEMU, RUNNER, compile_kernels, compiler, emulated
+from native_build import (
+    CROSS_COMPILER,
+    FAST,
+    NATIVE,
+    QEMU,
+    RUNNER,
+    compile_kernels,
+    compiler,
+    emulated,
+)
+from native_build import run as check
 from native_cases import all_cases, write_cases
 
 QEMU_X86 = "qemu-x86_64"
@@ -61,6 +73,40 @@ def test_the_program_sees_one_wrong_byte(sanitized: Path, tmp_path: Path) -> Non
     assert status == 1
     assert f"differs: {second}\n" in errors
     assert run(sanitized, tmp_path / "none")[0] == 2
+
+
+@pytest.mark.slow
+def test_sanitizers_find_nothing_in_the_operators(tmp_path: Path) -> None:
+    """The whole library, in Python: right inputs and all that is refused."""
+    sanitize = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    files = sorted(map(str, NATIVE.glob("*.cpp")))
+    build = ("-std=c++17", "-O1", "-g", "-fPIC", "-shared", *sanitize, *files)
+    check(compiler(), *build, "-o", str(tmp_path / "libinhibi.so"))
+    # The C++ library as well, whose throw the sanitizer wraps when it starts.
+    names = ("libasan.so", "libstdc++.so.6")
+    preload = [run(compiler(), f"-print-file-name={name}")[1].strip() for name in names]
+    script = (
+        "import sys, pytest, inhibi.engine; inhibi.engine.__path__.insert(0, sys.argv[1]);"
+        "sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', sys.argv[2]]))"
+    )
+    tests = Path(__file__).with_name("test_native_operators.py")
+    environment = os.environ | {"LD_PRELOAD": " ".join(preload), "ASAN_OPTIONS": "detect_leaks=0"}
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path, tests],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("clang++") is None, reason="no clang++")
+def test_clang(cases: Path, tmp_path: Path) -> None:
+    options = ("-Wno-unknown-warning-option", *FAST)  # those for GCC
+    compile_kernels(tmp_path / "clang", "clang++", *options, extra=[RUNNER])
+    assert run(tmp_path / "clang", cases)[0] == 0
 
 
 @emulated

@@ -10,7 +10,7 @@
 namespace inhibi {
 namespace {
 
-// What both attentions keep beside keys and values: attention.h gives the shapes.
+// What both attentions need: attention.h gives the shapes. Dot products may double the keys.
 struct Buffers {
   uint8_t *keys, *query, *bytes;
   int32_t *s, *h, *sums, *multiplier;
@@ -50,20 +50,30 @@ void requantize(const InhibiKernels& kernels, const InhibiAttention& a, const Ta
   kernels.requantize(&r);
 }
 
-// Calls block() with 8 queries [8][d] at a time and requantizes the h [8][width] that it leaves.
+// Eight queries [8][d] from `token` of the sentence on; those beyond `end` repeat the last.
+void gather(const InhibiAttention& a, const Task& t, size_t token, size_t end, uint8_t* query) {
+  for (size_t q = 0; q < queries; ++q) {
+    const uint8_t* from = part(a, t, 0) + std::min(token + q, end - 1) * 3 * a.hidden;
+    for (size_t k = 0; k < t.d; k += 8, query += 8) memcpy(query, from + k, 8);
+  }
+}
+
+// Calls block(h) for 8 queries [8][d] at a time and requantizes the h [8][width] that it writes.
 template <typename Block>
 void each_block(const InhibiKernels& kernels, const InhibiAttention& a, const Task& t,
                 const Buffers& b, Block block) {
   for (size_t first = t.first; first < t.end; first += batch_queries) {
     const size_t end = std::min(first + batch_queries, t.end);
-    for (size_t i = first; i < end; i += queries) {
-      for (size_t q = 0; q < queries; ++q) {
-        const size_t token = std::min(i + q, end - 1);
-        memcpy(b.query + q * t.d, part(a, t, 0) + token * 3 * a.hidden, t.d);
+    int32_t* sums = b.sums;
+    for (size_t i = first; i < end; i += queries, sums += queries * t.d) {
+      gather(a, t, i, end, b.query);
+      if (t.width == t.d) {
+        block(sums);
+        continue;
       }
-      block();
-      for (size_t q = 0; q < std::min(queries, end - i); ++q) {
-        memcpy(b.sums + (i - first + q) * t.d, b.h + q * t.width, t.d * sizeof(int32_t));
+      block(b.h);
+      for (size_t q = 0; q < queries; ++q) {
+        memcpy(sums + q * t.d, b.h + q * t.width, t.d * sizeof(int32_t));
       }
     }
     requantize(kernels, a, t, b, first, end - first);
@@ -97,9 +107,7 @@ void scale_by_length(const InhibiAttention& a, const Task& t, int32_t* multiplie
 using namespace inhibi;
 
 size_t inhibi_attention_tasks(const InhibiAttention* attention) {
-  size_t tasks = 0;
-  for (size_t s = 0; s < attention->sentences; ++s) tasks += tasks_of(*attention, s);
-  return tasks;
+  return attention->sentences * attention->heads * parts(*attention);
 }
 
 int inhibi_inhibitor_attention(const InhibiKernels* kernels, const InhibiAttention* attention,
@@ -107,6 +115,7 @@ int inhibi_inhibitor_attention(const InhibiKernels* kernels, const InhibiAttenti
   const InhibiAttention& a = *attention;
   const InhibiInhibitorKernels& k = *kernels->inhibitor;
   const Task t = find(a, task);
+  if (t.first == t.end) return 0;
   Scratch scratch(scratch_bytes(t));
   if (scratch.failed()) return 1;
   const size_t places = t.blocks * block_keys, groups = (t.n + 3) / 4, stride = 3 * a.hidden;
@@ -118,13 +127,13 @@ int inhibi_inhibitor_attention(const InhibiKernels* kernels, const InhibiAttenti
   k.pack_keys(part(a, t, 1), stride, t.n, t.d, b.keys);
   k.pack_values(part(a, t, 2), stride, t.n, t.d, a.is_signed, magnitude, sign, total);
   scale_by_length(a, t, b.multiplier);
-  const auto thresholds = t.d <= 64 ? k.thresholds : wide_thresholds;  // 254*64 * 2^16 < 2^30
-  each_block(*kernels, a, t, b, [&] {
+  const auto thresholds = t.d <= 64 ? k.thresholds : wide_thresholds;  // 255*64 * 2^16 < 2^30
+  each_block(*kernels, a, t, b, [&](int32_t* h) {
     int64_t sums[queries], offset[queries];
     k.distances(b.query, b.keys, t.d, t.blocks, b.s, sums);
     centre(a, t, b.s, sums, offset);
     thresholds(b.s, t.blocks, a.score_multiplier[t.head], offset, a.score_shift[t.head], b.bytes);
-    k.inhibit(b.bytes, magnitude, sign, total, groups, t.blocks, t.width, b.h);
+    k.inhibit(b.bytes, magnitude, sign, total, groups, t.blocks, t.width, h);
   });
   return 0;
 }
@@ -134,6 +143,7 @@ int inhibi_dot_product_attention(const InhibiKernels* kernels, const InhibiAtten
   const InhibiAttention& a = *attention;
   const InhibiDotProductKernels& k = *kernels->dot_product;
   const Task t = find(a, task);
+  if (t.first == t.end) return 0;
   Scratch scratch(scratch_bytes(t));
   if (scratch.failed()) return 1;
   const size_t places = t.blocks * block_keys, groups = (t.n + 3) / 4, stride = 3 * a.hidden;
@@ -143,11 +153,11 @@ int inhibi_dot_product_attention(const InhibiKernels* kernels, const InhibiAtten
   k.pack_keys(part(a, t, 1), stride, t.n, t.d, b.keys);
   k.pack_values(part(a, t, 2), stride, t.n, t.d, values);
   memcpy(b.multiplier, a.multiplier + t.head * t.d, t.d * sizeof(int32_t));
-  each_block(*kernels, a, t, b, [&] {
+  each_block(*kernels, a, t, b, [&](int32_t* h) {
     k.products(b.query, b.keys, t.d, t.blocks, b.s);
     k.weights(b.s, t.n, t.blocks, a.score_multiplier[t.head], a.score_offset[t.head],
               a.score_shift[t.head], a.table, b.bytes);
-    k.weigh(b.bytes, values, groups, t.blocks, t.width, b.h);
+    k.weigh(b.bytes, values, groups, t.blocks, t.width, h);
   });
   return 0;
 }

@@ -1,6 +1,6 @@
 // How both attentions are cut into blocks, and what an instruction set has to offer for them.
 //
-// A task is one head of one sentence, for up to 256 of its queries. It packs the head's keys and
+// A task is one head of one sentence, for up to 1024 of its queries. It packs the head's keys and
 // values once, then takes 8 queries at a time through three kernels: all their scores, the bytes
 // that scores become (z, or weights P), and the sums over the values.
 //

@@ -7,7 +7,8 @@
 
 namespace inhibi {
 
-// Gaps from here on have index 255, and their product with the multiplier shifts to 32 bits.
+// For an offset of at least 0: gaps from here on have index 255, and their product with the
+// multiplier shifts to 32 bits.
 inline int32_t largest_gap(int32_t multiplier, int32_t shift) {
   if (multiplier == 0) return INT32_MAX;
   return static_cast<int32_t>(

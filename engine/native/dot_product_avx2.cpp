@@ -4,20 +4,10 @@
 
 #include "dot_product.h"
 #include "pack.h"
-#include "vectors_x86.h"
-
-#define AVX2 __attribute__((target("avx2,fma")))
+#include "vectors_avx2.h"
 
 namespace inhibi {
 namespace {
-
-AVX2 inline __m256i load(const void* from) {
-  return _mm256_loadu_si256(static_cast<const __m256i*>(from));
-}
-
-AVX2 inline void store(void* to, __m256i value) {
-  _mm256_storeu_si256(static_cast<__m256i*>(to), value);
-}
 
 // Four queries by 16 keys at a time.
 AVX2 void products(const uint8_t* query, const uint8_t* packed, size_t d, size_t blocks,

@@ -1,12 +1,7 @@
 // Dot-product attention with AVX-512BW, and with VNNI, which multiplies and adds four bytes at
 // once.
-//
-// GCC's own AVX-512 header makes its undefined registers this way.
 #if defined(__x86_64__)
-#if !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
+
 #include <immintrin.h>
 
 #include "dot_product.h"

@@ -4,25 +4,18 @@
 
 #include "inhibitor.h"
 #include "pack.h"
-#include "vectors_x86.h"
-
-#define AVX2 __attribute__((target("avx2")))
+#include "vectors_avx2.h"
 
 namespace inhibi {
 namespace {
 
-AVX2 inline __m256i load(const void* from) {
-  return _mm256_loadu_si256(static_cast<const __m256i*>(from));
-}
-
-AVX2 inline void store(void* to, __m256i value) {
-  _mm256_storeu_si256(static_cast<__m256i*>(to), value);
-}
-
-AVX2 inline int64_t reduce(__m256i x) {
-  __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
-  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
-  return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1)));
+// The sum of 8 lanes without a sign, in 64 bits.
+AVX2 inline int64_t reduce(__m256i lanes) {
+  const __m256i low = _mm256_and_si256(lanes, _mm256_set1_epi64x(0xffffffff));
+  const __m256i sums = _mm256_add_epi64(low, _mm256_srli_epi64(lanes, 32));
+  const __m128i both =
+      _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+  return _mm_cvtsi128_si64(both) + _mm_extract_epi64(both, 1);
 }
 
 // Four queries by 8 keys at a time: 8 accumulators of 64-bit lanes, as in inhibitor_avx512.cpp.

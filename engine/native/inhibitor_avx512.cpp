@@ -1,10 +1,6 @@
 // The inhibitor with AVX-512BW, and with VNNI, which multiplies and adds four bytes at once.
-// GCC's own AVX-512 header makes its undefined registers this way.
 #if defined(__x86_64__)
-#if !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
+
 #include <immintrin.h>
 
 #include "inhibitor.h"
@@ -16,6 +12,12 @@
 
 namespace inhibi {
 namespace {
+
+// The sum of 16 lanes without a sign, in 64 bits.
+AVX512BW inline int64_t reduce(__m512i lanes) {
+  const __m512i low = _mm512_and_si512(lanes, _mm512_set1_epi64(0xffffffff));
+  return _mm512_reduce_add_epi64(_mm512_add_epi64(low, _mm512_srli_epi64(lanes, 32)));
+}
 
 // VPSADBW sums 8 bytes of 8 keys into 64-bit lanes; even and odd keys then share a register.
 AVX512BW void distances(const uint8_t* query, const uint8_t* packed, size_t d, size_t blocks,
@@ -40,7 +42,7 @@ AVX512BW void distances(const uint8_t* query, const uint8_t* packed, size_t d, s
       _mm512_storeu_si512(s + i * keys + block * block_keys, both);
     }
   }
-  for (size_t i = 0; i < queries; ++i) sums[i] = _mm512_reduce_add_epi32(sum[i]);
+  for (size_t i = 0; i < queries; ++i) sums[i] = reduce(sum[i]);
 }
 
 // Four queries' scores pack into one register, in the order that attention.h gives.

@@ -27,9 +27,8 @@ struct Sums {
 
   INHIBI_TARGET inline void add(size_t r, __m512i x) {
     sum[r] = _mm512_add_epi32(sum[r], x);
-    const __m512i square = _mm512_mullo_epi32(x, x);  // below 2^32, without a sign
-    const __m512i low = _mm512_and_si512(square, _mm512_set1_epi64(0xffffffff));
-    squares[r] = _mm512_add_epi64(squares[r], _mm512_add_epi64(odd(square), low));
+    const __m512i both = _mm512_add_epi64(_mm512_mul_epi32(x, x), _mm512_mul_epi32(odd(x), odd(x)));
+    squares[r] = _mm512_add_epi64(squares[r], both);
   }
 };
 

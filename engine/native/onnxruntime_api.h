@@ -1,4 +1,4 @@
-// The part of onnxruntime's C interface that operators.cpp uses, for API version 17.
+// The part of onnxruntime's C interface that the operators use, for API version 17.
 //
 // Wheels of onnxruntime carry no C headers. The interface only ever grows at its end, so a library
 // for version 17 runs in onnxruntime 1.17 and all later ones. Names and order are those of

@@ -72,9 +72,13 @@ class Call {
     return static_cast<const T*>(shaped(index, 2, rows, columns));
   }
 
-  // The same, whose values must lie in lo..hi.
+  // The same, whose values must lie in lo..hi, bounds that the input `with` may decide.
   template <typename T>
   const T* vector_in(size_t index, size_t length, int64_t lo, int64_t hi) {
+    return vector_in<T>(index, length, lo, hi, index);
+  }
+  template <typename T>
+  const T* vector_in(size_t index, size_t length, int64_t lo, int64_t hi, size_t with) {
     const T* values = vector<T>(index, length);
     const T least = static_cast<T>(lo), most = static_cast<T>(hi);
     check(
@@ -84,19 +88,21 @@ class Call {
           for (size_t i = 0; i < length; ++i) inside &= (values[i] >= least) & (values[i] <= most);
           return inside;
         },
-        lo, hi);
+        lo, hi, with);
     return values;
   }
 
-  // Calls inside() and fails where it says no; for an initializer once, for others in each run.
+  // Calls inside() and fails where it says no; for initializers once, for others in each run.
   template <typename F>
-  void check(size_t index, F inside, int64_t lo, int64_t hi) {
+  void check(size_t index, F inside, int64_t lo, int64_t hi, size_t with) {
     if (failed() || node.passed[index].load(std::memory_order_relaxed)) return;
     if (!inside()) {
       return fail("%s has a value outside %lld..%lld", node.op->inputs[index].name,
                   static_cast<long long>(lo), static_cast<long long>(hi));
     }
-    if (node.constant[index]) node.passed[index].store(true, std::memory_order_relaxed);
+    if (node.constant[index] && node.constant[with]) {
+      node.passed[index].store(true, std::memory_order_relaxed);
+    }
   }
 
   // The output uint8 [rows, columns].
@@ -111,15 +117,15 @@ class Call {
         &function));
   }
 
-  // function(first, count) for all rows, cut into tasks of about `values` values.
+  // function(first, count) for all rows, cut into tasks of about `values` values: multiples of 8
+  // rows, which kernels take together.
   template <typename F>
   void rows(size_t rows, size_t columns, size_t values, F function) {
     if (rows == 0 || columns == 0) return;
-    const size_t most = columns < values ? (values + columns - 1) / columns : 1;
-    const size_t tasks = (rows + most - 1) / most;
-    parallel(tasks, [=](size_t task) {
-      const size_t first = rows * task / tasks;
-      function(first, rows * (task + 1) / tasks - first);
+    const size_t most = (values / columns + 8) / 8 * 8;
+    parallel((rows + most - 1) / most, [=](size_t task) {
+      const size_t first = task * most;
+      function(first, rows - first < most ? rows - first : most);
     });
   }
 

@@ -2,6 +2,7 @@
 // fails with one line; only |acc*m| < 2^53 and its like, which export proves, are taken on trust.
 #include "operators.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "operator_call.h"
@@ -12,7 +13,7 @@ namespace {
 constexpr int64_t power(int exponent) { return int64_t{1} << exponent; }
 
 // Values that make a task worth its share of a parallel call, which costs about 1 us.
-constexpr size_t requantized = 16384, normalized = 4096;
+constexpr size_t requantized = 16384, normalized = 6144;
 
 InhibiNorm norm_of(Call& call, size_t index, size_t channels) {
   InhibiNorm norm = {};
@@ -91,7 +92,7 @@ struct Embedding {
 Embedding embedding(Call& call, size_t index, size_t tokens, size_t channels) {
   const Tensor table = call.read(index + 3, 2);
   call.matrix<int8_t>(index + 3, static_cast<size_t>(table.dims[0]), channels);
-  const int64_t* ids = call.vector_in<int64_t>(index, tokens, 0, table.dims[0] - 1);
+  const int64_t* ids = call.vector_in<int64_t>(index, tokens, 0, table.dims[0] - 1, index + 3);
   return {static_cast<const int8_t*>(table.data), ids};
 }
 
@@ -109,7 +110,7 @@ const int32_t* table_multiplier(Call& call, size_t index, size_t channels) {
         }
         return inside;
       },
-      0, 516);
+      0, 516, index);
   return t;
 }
 
@@ -162,6 +163,7 @@ void read_offsets(Call& call, size_t tokens, size_t most, InhibiAttention& all) 
     if (static_cast<uint64_t>(end - start) > most) {
       return call.fail("sentence %zu has more than %zu tokens", i, most);
     }
+    all.longest = std::max(all.longest, static_cast<size_t>(end - start));
   }
 }
 
@@ -209,7 +211,8 @@ void run_attention(Call& call, const InhibiAttention& all,
 
 void inhibitor_attention(Call& call) {
   const size_t entries = static_cast<size_t>(call.read(7, 1).dims[0]);
-  InhibiAttention all = attention(call, entries ? entries - 1 : 0, 1 - power(16));
+  const size_t most = std::min<size_t>(entries ? entries - 1 : 0, INHIBI_MAX_TOKENS);
+  InhibiAttention all = attention(call, most, 1 - power(16));
   all.length = call.vector_in<int32_t>(7, entries, 0, power(22));  // n0 <= 128
   all.centred = call.node.centred;
   all.is_signed = call.node.is_signed;
@@ -219,7 +222,13 @@ void inhibitor_attention(Call& call) {
 void dot_product_attention(Call& call) {
   InhibiAttention all = attention(call, 4096, 0);
   all.table = call.vector<uint16_t>(7, 256);
-  if (!call.failed() && all.table[0] == 0) call.fail("table starts with 0, which sums divide by");
+  if (call.failed()) return;
+  if (all.table[0] == 0) return call.fail("table starts with 0, which sums divide by");
+  for (size_t h = 0; h < all.heads; ++h) {  // then the largest score's weight is table[0]
+    if (all.score_offset[h] != power(all.score_shift[h] - 1)) {
+      return call.fail("score_offset is not half of 2^score_shift at head %zu", h);
+    }
+  }
   run_attention(call, all, inhibi_dot_product_attention);
 }
 

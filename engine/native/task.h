@@ -23,18 +23,18 @@ inline size_t length_of(const InhibiAttention& a, size_t sentence) {
   return static_cast<size_t>(a.offsets[sentence + 1] - a.offsets[sentence]);
 }
 
-inline size_t tasks_of(const InhibiAttention& a, size_t sentence) {
-  return a.heads * ((length_of(a, sentence) + task_queries - 1) / task_queries);
+// Tasks of one head; shorter sentences than the longest leave some of them empty.
+inline size_t parts(const InhibiAttention& a) {
+  return (a.longest + task_queries - 1) / task_queries;
 }
 
 inline Task find(const InhibiAttention& a, size_t task) {
-  size_t sentence = 0;
-  while (task >= tasks_of(a, sentence)) task -= tasks_of(a, sentence++);
+  const size_t sentence = task / (a.heads * parts(a));
   Task t;
   t.start = static_cast<size_t>(a.offsets[sentence]);
   t.n = length_of(a, sentence);
   t.head = task % a.heads;
-  t.first = task / a.heads * task_queries;
+  t.first = std::min(t.n, task / a.heads % parts(a) * task_queries);
   t.end = std::min(t.n, t.first + task_queries);
   t.d = a.hidden / a.heads;
   t.blocks = (t.n + block_keys - 1) / block_keys;
@@ -50,7 +50,9 @@ inline const uint8_t* part(const InhibiAttention& a, const Task& t, size_t which
 // One allocation for a task, cut into pieces that start at multiples of 64 bytes.
 class Scratch {
  public:
-  explicit Scratch(size_t bytes) : memory_(std::aligned_alloc(64, rounded(bytes))) {}
+  explicit Scratch(size_t bytes) {
+    if (posix_memalign(&memory_, 64, bytes)) memory_ = nullptr;
+  }
   ~Scratch() { std::free(memory_); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
@@ -67,7 +69,7 @@ class Scratch {
  private:
   static size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-  void* memory_;
+  void* memory_ = nullptr;
   size_t used_ = 0;
 };
 

@@ -3,12 +3,15 @@
 //   run_cases FILE        prints each instruction set's name, or the first case that differs
 //
 // The file (tests/native_cases.py writes it) is a sequence of cases; numbers are little-endian:
-//   operator and name         each uint64 length, then characters
-//   numbers                   uint64 rows, columns (of the result), heads; int32 centred, signed,
-//   lo, hi inputs                    uint64 count; each uint64 size of an item, uint64 bytes, then
-//   the bytes result                    rows * columns bytes
+// clang-format off
+//   operator and name  each uint64 length, then characters
+//   numbers            uint64 rows, columns (of the result), heads; int32 centred, signed, lo, hi
+//   inputs             uint64 count; each uint64 size of an item, uint64 bytes, then the bytes
+//   result             rows * columns bytes
+// clang-format on
 // Each array gets memory of its own, just as large as it is and aligned to its items only, so that
 // the address sanitizer sees every step beside it.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -87,7 +90,10 @@ bool attend(const InhibiKernels& kernels, Case& c, bool inhibitor, uint8_t* out)
   InhibiAttention a = {};
   a.qkv = c.input<uint8_t>(0);
   a.offsets = c.input<int64_t>(1);
-  while (a.offsets[a.sentences] < static_cast<int64_t>(c.rows)) ++a.sentences;
+  while (a.offsets[a.sentences] < static_cast<int64_t>(c.rows)) {
+    const int64_t start = a.offsets[a.sentences++];
+    a.longest = std::max(a.longest, static_cast<size_t>(a.offsets[a.sentences] - start));
+  }
   a.hidden = c.columns, a.heads = c.heads;
   a.score_multiplier = c.input<int32_t>(2), a.score_offset = c.input<int32_t>(3);
   a.score_shift = c.input<int32_t>(4);
