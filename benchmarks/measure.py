@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks import attention_speed, model_speed, models, sentence_speed, shares, sizes
 from benchmarks.data import Sentences, sentences
 from benchmarks.machine import machine, versions
@@ -92,34 +94,37 @@ def _models(wanted: Wanted, model: Model, files: models.Files, data: Sentences) 
         if threads == 1:
             made["errors"] = errors
             made["settings"] = {peer.name: peer.settings for peer in peers}
-            if data.labels and not wanted.quick:
-                made["accuracy"] = models.scores(peers, data)
         if "model" in wanted.parts:
+            say("whole models")
             brief = (BRIEF_TOKENS, (1,), BRIEF) if wanted.quick else ()
             made["model"] += model_speed.measure(model, peers, threads, *brief)
         if "sentences" in wanted.parts:
-            made["sentences"].append(_sentences(wanted, peers, data, threads))
+            say("sentences")
+            row, answers = _sentences(wanted, peers, data, threads)
+            made["sentences"].append(row)
+            if data.labels and threads == 1 and not wanted.quick:
+                made["accuracy"] = models.scores(answers, data.labels)
     if "model" in wanted.parts and not wanted.quick:
         one, two = (our_peer(OURS, files.student, n) for n in (1, 2))
         made["two_threads"] = model_speed.two_threads(one, two, model)
     return made
 
 
-def _sentences(wanted: Wanted, peers: Sequence[Peer], data: Sentences, threads: int) -> Any:
+def _sentences(
+    wanted: Wanted, peers: Sequence[Peer], data: Sentences, threads: int
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     some = slice(BRIEF_SENTENCES if wanted.quick else None)
     lengths = {len(sentence): sentence for sentence in data.validation[some]}
     for peer in peers:
         for sentence in lengths.values():
             peer.logits([sentence])  # some compile for each length
-    made = {
-        "threads": threads,
-        "alone": sentence_speed.alone(peers, data.validation[some]),
-        "packed": sentence_speed.packed(peers, data.validation[some]),
-    }
+    alone, answers = sentence_speed.alone(peers, data.validation[some])
+    packed = sentence_speed.packed(peers, data.validation[some])
+    made = {"threads": threads, "alone": alone, "packed": packed}
     if data.texts:
         model = load(wanted.model, threads=threads)
         made["from_text_ms"] = sentence_speed.from_text(model, data.texts[some])
-    return made
+    return made, answers
 
 
 def _cold(quick: bool, folder: Path) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from benchmarks.peers.ours import DOT_PRODUCT, OURS
 from benchmarks.peers.peer import Ids, Peer
 from benchmarks.timing import quartiles
@@ -24,19 +26,23 @@ Clock = Callable[[], float]
 
 def alone(
     peers: Sequence[Peer], sentences: Sequence[Ids], clock: Clock = time.perf_counter
-) -> dict[str, Any]:
-    """Mean and median of a sentence, and the median over blocks of the ratio of their sums.
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Mean and median of a sentence, and the median over blocks of the ratio of their sums; and
+    the label that each model gives to each sentence.
 
     Blocks have sentences of all lengths. All lengths must have been met before: some runtimes
     compile for each.
     """
     times: dict[str, list[list[float]]] = {peer.name: [] for peer in peers}
+    answers = {peer.name: np.zeros(len(sentences), np.int64) for peer in peers}
     order = list(peers)
     for block in range(BLOCKS):
         for peer in order:
-            times[peer.name].append(_block(peer, sentences[block::BLOCKS], clock))
+            seconds, labels = _block(peer, sentences[block::BLOCKS], clock)
+            times[peer.name].append(seconds)
+            answers[peer.name][block::BLOCKS] = labels
         order.reverse()
-    return _summary(times)
+    return _summary(times), answers
 
 
 def packed(
@@ -68,14 +74,15 @@ def from_text(model: Model, texts: Sequence[str], clock: Clock = time.perf_count
     return 1e3 * (clock() - started) / len(texts)
 
 
-def _block(peer: Peer, sentences: Sequence[Ids], clock: Clock) -> list[float]:
+def _block(peer: Peer, sentences: Sequence[Ids], clock: Clock) -> tuple[list[float], list[np.intp]]:
     peer.logits(sentences[:1])
-    found = []
+    seconds, labels = [], []
     for sentence in sentences:
         started = clock()
-        peer.logits([sentence])
-        found.append(clock() - started)
-    return found
+        logits = peer.logits([sentence])
+        seconds.append(clock() - started)
+        labels.append(logits[0].argmax())
+    return seconds, labels
 
 
 def _best_batches(peer: Peer, sentences: Sequence[Ids], clock: Clock) -> list[Sequence[Ids]]:

@@ -73,7 +73,7 @@ def test_every_other_round_goes_backwards() -> None:
     def call(name: str) -> Callable[[], None]:
         def run() -> None:
             order.append(name)
-            clock.worked(1)
+            clock.worked(0.5)
 
         return run
 
@@ -95,15 +95,19 @@ def test_ourselves_in_the_peers_place_give_a_ratio_of_one(tiny_model: Path) -> N
     assert row["batch"] == 2
     assert row["models"]["the same"]["ratio"] == pytest.approx(1, rel=0.1)
     drawn = [sentence.ids for sentence in sentences(*range(3, 35))]
-    for kind in (sentence_speed.alone, sentence_speed.packed):
-        same = kind(peers, drawn, clock)["models"]["the same"]
-        assert same["ratio"] == pytest.approx(1, rel=0.1)
+    alone, answers = sentence_speed.alone(peers, drawn, clock)
+    for found in (alone, sentence_speed.packed(peers, drawn, clock)):
+        assert found["models"]["the same"]["ratio"] == pytest.approx(1, rel=0.1)
+    labels = np.concatenate([ours.logits([ids]).argmax(1) for ids in drawn])
+    assert (answers["the same"] == labels).all()
+    accuracy = models.scores({**answers, models.TRUTH: 1 - labels}, labels)
+    assert accuracy[OURS] == {"accuracy": 1, "equal_to_fp32": 0}
 
 
 def test_a_sentence_counts_once_when_they_come_alone() -> None:
     clock = Clock()
     peer = Peer(OURS, lambda given: lambda: np.zeros(len(given)))
-    found = sentence_speed.alone([counted(peer, clock, OURS, 1e-3)], [[1] * 5] * 16, clock)
+    found, _ = sentence_speed.alone([counted(peer, clock, OURS, 1e-3)], [[1] * 5] * 16, clock)
     assert found["sentences"] == 16
     assert found["models"][OURS]["mean_ms"] == pytest.approx(5)
 
