@@ -52,8 +52,13 @@ def main(argv: list[str] | None = None) -> None:
     if chosen.quick or set(chosen.only) != set(PARTS):
         print(report(results))
         return
-    chosen.output.write_text(json.dumps(results, indent=1) + "\n")
-    _write_pages(results)
+    chosen.output.write_text(json.dumps(rounded(results), indent=1) + "\n")
+    _write_pages(_read(chosen.output))
+
+
+def rounded(results: dict[str, Any]) -> dict[str, Any]:
+    """Floats with 5 digits: more would be noise."""
+    return json.loads(json.dumps(results), parse_float=lambda text: float(f"{float(text):.5g}"))
 
 
 def _read(path: Path) -> dict[str, Any]:
