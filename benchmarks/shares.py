@@ -1,7 +1,8 @@
 """Where the time of our model goes, by operator, from onnxruntime's profiler.
 
-The profiler's own work lies between the nodes, so a run's time is taken from a session without it,
-which takes turns with the profiled one.
+The profiler's own work lies between and within the nodes, so a run's time is taken from a session
+without it, which takes turns with the profiled one; where the nodes then take more than the run,
+theirs is the whole.
 """
 
 import json
@@ -58,8 +59,7 @@ def _row(model: Model, path: Path, tokens: int) -> dict[str, Any]:
 
 def shares(events: Sequence[dict[str, Any]], seconds: Sequence[float]) -> dict[str, Any]:
     """From a profile's events and the seconds of as many runs without it; the first `WARM_UP` of
-    both do not count. The median over runs of each operator's time over the median run;
-    "between operators" is what remains."""
+    both do not count. Medians over runs; "between operators" is what the operators leave."""
     runs = sorted((e for e in events if e.get("name") == "model_run"), key=lambda e: e["ts"])
     spent: list[Counter[str]] = [Counter() for _ in runs]
     for event in events:
@@ -67,10 +67,9 @@ def shares(events: Sequence[dict[str, Any]], seconds: Sequence[float]) -> dict[s
         if operator and event["name"].endswith("_kernel_time"):
             number = sum(run["ts"] <= event["ts"] for run in runs) - 1
             spent[number][operator] += event["dur"]
-    whole = 1e6 * statistics.median(seconds[WARM_UP:])
-    found = {
-        name: statistics.median(run[name] for run in spent[WARM_UP:]) / whole for name in spent[-1]
-    }
-    found = dict(sorted(found.items(), key=lambda item: -item[1]))
-    found["between operators"] = 1 - sum(found.values())
-    return {"ms": whole / 1e3, "shares": found}
+    run_time = 1e6 * statistics.median(seconds[WARM_UP:])
+    parts = {name: statistics.median(run[name] for run in spent[WARM_UP:]) for name in spent[-1]}
+    whole = max(run_time, sum(parts.values()))
+    found = {name: parts[name] / whole for name in sorted(parts, key=lambda name: -parts[name])}
+    found["between operators"] = max(0.0, 1 - sum(found.values()))
+    return {"ms": run_time / 1e3, "shares": found}

@@ -73,6 +73,10 @@ def test_shares_leave_out_the_first_runs_and_the_profilers_own_time() -> None:
         {"MatMulInteger": 0.74, "Add": 0.15, "between operators": 0.11}
     )
     assert found["ms"] == pytest.approx(0.1)
+    slow = shares([*counted, *first], [50e-6] * len(seconds))
+    assert slow["shares"] == pytest.approx(
+        {"MatMulInteger": 74 / 89, "Add": 15 / 89, "between operators": 0}
+    )
 
 
 def test_cycles_of_a_pair() -> None:
