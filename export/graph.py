@@ -134,9 +134,18 @@ class _Graph:
 def _student(graph: _Graph, student: IntegerStudent) -> None:
     graph.constant("zero_point", np.array(128, np.uint8))
     x = _embeddings(graph, student)
-    for i, layer in enumerate(student.layers):
-        x = _layer(graph, f"layer.{i}", x, layer, student)
-    x = _pooled(graph, x)
+    *layers, last = student.layers
+    for i, layer in enumerate(layers):
+        x, context = _attended(graph, f"layer.{i}", x, layer, student)
+        x = _fed_forward(graph, f"layer.{i}", x, context, layer)
+    name = f"layer.{len(layers)}"
+    x, context = _attended(graph, name, x, last, student)
+    # The head reads the first token of each sentence: nothing after the last attention needs more.
+    rows = _first_tokens(graph)
+    x, context = (
+        graph.node("Gather", f"{tensor}.pooled", [tensor, rows], axis=0) for tensor in (x, context)
+    )
+    x = _fed_forward(graph, name, x, context, last)
     x = _lookup(graph, "pooler", x, student.pooler)
     acc = graph.product("classifier", x, student.classifier)
     graph.node("Add", "logits", [acc, *graph.constants("logits", student.classifier, "bias")])
@@ -152,11 +161,18 @@ def _embeddings(graph: _Graph, student: IntegerStudent) -> str:
     return graph.operator("EmbedLayerNorm", name, ids + tables + norm)
 
 
-def _layer(graph: _Graph, name: str, x: str, layer: IntegerLayer, student: IntegerStudent) -> str:
+def _attended(
+    graph: _Graph, name: str, x: str, layer: IntegerLayer, student: IntegerStudent
+) -> tuple[str, str]:
+    """A layer's input and its attention context."""
     acc = graph.product(f"{name}.qkv", x, layer.qkv)
     parameters = graph.constants(f"{name}.qkv", layer.qkv, *REQUANTIZE)
     qkv = graph.operator("Requantize", f"{name}.qkv", [acc, *parameters])
-    context = _attention(graph, f"{name}.attention", qkv, layer, student)
+    return x, _attention(graph, f"{name}.attention", qkv, layer, student)
+
+
+def _fed_forward(graph: _Graph, name: str, x: str, context: str, layer: IntegerLayer) -> str:
+    """A layer's output from its input and its attention context."""
     x = _add_norm(graph, f"{name}.attention_output", context, x, layer.attention_output)
     wide = _lookup(graph, f"{name}.intermediate", x, layer.intermediate)
     return _add_norm(graph, f"{name}.output", wide, x, layer.output)
@@ -193,9 +209,8 @@ def _lookup(graph: _Graph, name: str, x: str, linear: LookupLinear) -> str:
     return graph.operator("RequantizeLookup", name, [acc, *parameters])
 
 
-def _pooled(graph: _Graph, x: str) -> str:
-    """The first token of each sentence: rows offsets[:-1]."""
+def _first_tokens(graph: _Graph) -> str:
+    """The rows of each sentence's first token: offsets[:-1]."""
     start = graph.constant("pooled.rows.starts", np.array([0]))
     end = graph.constant("pooled.rows.ends", np.array([-1]))
-    rows = graph.node("Slice", "pooled.rows", ["offsets", start, end])
-    return graph.node("Gather", "pooled", [x, rows], axis=0)
+    return graph.node("Slice", "pooled.rows", ["offsets", start, end])

@@ -143,12 +143,12 @@ def test_bytes_are_those_of_the_shapes(tiny_model: Path) -> None:
     """The tiny student: 32 channels, 4 heads, intermediate 48; 16 tokens."""
     found = {count.node.name: dict(count.traffic) for count in counts.count(read(tiny_model), [16])}
     weights, activations, accumulators = "weights", "activations", "accumulators"
-    assert found["layer.1.intermediate.product"] == {
+    assert found["layer.0.intermediate.product"] == {
         (weights, "read"): 32 * 48,
         (activations, "read"): 16 * 32,
         (accumulators, "written"): 16 * 48 * 4,
     }
-    assert found["layer.1.output"] == {
+    assert found["layer.0.output"] == {
         (weights, "read"): 32 * (3 * 4 + 4 + 8 + 4),
         (activations, "read"): 16 * 32,
         (activations, "written"): 16 * 32,
