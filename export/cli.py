@@ -25,17 +25,26 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("run", metavar="RUN", help="the folder of a finished qat-train run")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the file to write")
+    parser.add_argument(
+        "--no-qat", action="store_true", help="the student that qat-train --no-qat calibrated"
+    )
     chosen = parser.parse_args(argv)
-    export(Path(chosen.run), Path(chosen.output))
+    export(Path(chosen.run), Path(chosen.output), "ptq" if chosen.no_qat else "qat")
 
 
-def export(run: Path, output: Path) -> None:
-    """Write the integer file of a finished run, whole or not at all. Raises `InputError`."""
-    described = read(run)
+def export(run: Path, output: Path, stage: str = "qat") -> None:
+    """Write the integer file of a run's stage, "qat" or "ptq", whole or not at all.
+
+    Raises `InputError`.
+    """
+    described = read(run) | {"stage": stage}
     task = find_task(described["task"])
-    folder = run / "qat"
+    folder = run / stage
     if not (folder / "metrics.json").is_file():
-        raise InputError(f"{run} holds no finished student: run qat-train --out {run} --resume")
+        missing = "--no-qat " if stage == "ptq" else ""
+        raise InputError(
+            f"{run} holds no finished {stage} stage: run qat-train {missing}--out {run} --resume"
+        )
     if not output.parent.is_dir():
         raise InputError(f"no folder {output.parent} to write {output.name} to")
     try:

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from inhibi.engine import fixed
 from inhibi.export.integers import (
+    DotProductAttention,
     Embeddings,
     InhibitorAttention,
     IntegerLayer,
@@ -23,8 +24,10 @@ from inhibi.export.integers import (
     RequantizedLinear,
 )
 from inhibi.export.weight_pairs import limit_pairs, pair_excess
+from inhibi.kd.attention import Inhibitor
 from inhibi.kd.data import Task
-from inhibi.qat.layers import RESIDUAL_UNIT, QuantAttention, QuantEmbeddings, QuantNorm
+from inhibi.qat.attention import EXP_STEP, WEIGHTS, QuantAttention, QuantInhibitor
+from inhibi.qat.layers import RESIDUAL_UNIT, QuantEmbeddings, QuantNorm
 from inhibi.qat.student import QuantLayer, QuantLookup, QuantStudent
 
 Floats = NDArray[np.float64]
@@ -44,8 +47,7 @@ def integer_student(
     student.eval()
     config = student.config
     quant_layers: list[QuantLayer] = list(student.layers)  # type: ignore[arg-type]
-    inhibitor = quant_layers[0].attention.inhibitor
-    settings = inhibitor.settings
+    attention = quant_layers[0].attention
     max_tokens = len(student.embeddings.tables[1])
     residual = [scale(student.embeddings.norm.quantizer)]
     layers = []
@@ -59,16 +61,14 @@ def integer_student(
         layers=tuple(layers),
         pooler=_lookup(student.pooler, residual[-1]),
         classifier=classifier,
-        heads=inhibitor.heads,
+        heads=attention.heads,
         max_tokens=max_tokens,
         family=config.model_type,
         problem="regression" if len(labels) == 1 else "classification",
         labels=labels,
         output_scale=output_scale,
         tokenizer=tokenizer_json(tokenizer),
-        centred=settings.centred,
-        signed=settings.signed,
-        n0=settings.n0 or None,
+        **_inhibition(attention),
         token_types=len(student.embeddings.tables) == 3,
         task=task.name,
         texts=len(task.columns),
@@ -195,26 +195,43 @@ def _layer(layer: QuantLayer, residual: float, max_tokens: int) -> IntegerLayer:
     )
 
 
-def _attention(attention: QuantAttention, channels: int, max_tokens: int) -> InhibitorAttention:
-    inhibitor, heads = attention.inhibitor, attention.inhibitor.heads
+def _inhibition(attention: QuantAttention) -> dict[str, Any]:
+    """What the file says of inhibition; nothing for dot products."""
+    if not isinstance(attention, QuantInhibitor):
+        return {}
+    settings = attention.inhibitor.settings
+    return {"centred": settings.centred, "signed": settings.signed, "n0": settings.n0 or None}
+
+
+def _attention(
+    attention: QuantAttention, channels: int, max_tokens: int
+) -> InhibitorAttention | DotProductAttention:
+    qk, v, out = (
+        scale(q) for q in (attention.qk_quantizer, attention.v_quantizer, attention.quantizer)
+    )
+    width = channels // attention.heads
+    if isinstance(attention, QuantInhibitor):
+        return _inhibitor(attention.inhibitor, width, max_tokens, qk, v, out)
+    factor = np.full(attention.heads, qk**2 / np.sqrt(width) / EXP_STEP)
+    return DotProductAttention(
+        *fixed.score_multiplier_offset_shift(factor, np.zeros_like(factor)),
+        *fixed.multiplier_shift(np.full(channels, v / WEIGHTS / out)),
+        table=fixed.exp_table(EXP_STEP),
+    )
+
+
+def _inhibitor(
+    inhibitor: Inhibitor, width: int, max_tokens: int, qk: float, v: float, out: float
+) -> InhibitorAttention:
     gamma, alpha, beta = (
-        np.broadcast_to(_array(x), heads)
+        np.broadcast_to(_array(x), inhibitor.heads)
         for x in (inhibitor.gamma, inhibitor.alpha, inhibitor.beta)
     )
-    qk, v = scale(attention.qk_quantizer), scale(attention.v_quantizer)
-    width = channels // heads
-    score, offset, score_shift = fixed.score_multiplier_offset_shift(
-        gamma / np.sqrt(width) * qk / v,
-        (alpha if inhibitor.settings.centred else -alpha) / v,
-    )
-    multiplier, shift = fixed.multiplier_shift(
-        np.repeat(beta * v / scale(attention.quantizer), width)
-    )
+    settings = inhibitor.settings
     return InhibitorAttention(
-        score_multiplier=score,
-        score_offset=offset,
-        score_shift=score_shift,
-        multiplier=multiplier,
-        shift=shift,
-        length=fixed.length_table(max_tokens, inhibitor.settings.n0 or None),
+        *fixed.score_multiplier_offset_shift(
+            gamma / np.sqrt(width) * qk / v, (alpha if settings.centred else -alpha) / v
+        ),
+        *fixed.multiplier_shift(np.repeat(beta * v / out, width)),
+        length=fixed.length_table(max_tokens, settings.n0 or None),
     )

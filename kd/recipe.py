@@ -60,20 +60,35 @@ class Quantization(Distillation):
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a run besides its data and its teacher. max_length: in tokens."""
+    """Everything that decides a run besides its data and its teacher. max_length: in tokens.
+
+    attention: "inhibitor", or "dot_product" for a student that keeps the teacher's. held_back: the
+    share of the training examples that no stage trains on, and every stage is scored on; with 0
+    stages are scored on the validation split. task_agnostic (E1): align and distill use the
+    checkpoint as it came and unlabelled texts alone; then `finetune` trains the student on the
+    task, and it is its own teacher in `qat`.
+    """
 
     seed: int = 0
     max_length: int = 128
+    attention: str = "inhibitor"
+    held_back: float = 0.0
+    task_agnostic: bool = False
     inhibitor: InhibitorSettings = field(default_factory=InhibitorSettings)
     teacher: Stage = field(default_factory=Stage)
     align: Stage = field(default_factory=Stage)
     distill: Distillation = field(default_factory=Distillation)
+    finetune: Stage = field(default_factory=Stage)
     qat: Quantization = field(default_factory=Quantization)
     sha256: str = ""
 
     def __post_init__(self) -> None:
         if self.max_length < 8:
             raise ValueError("max_length must be at least 8 tokens")
+        if self.attention not in ("inhibitor", "dot_product"):
+            raise ValueError(f"attention is {self.attention!r}: write 'inhibitor' or 'dot_product'")
+        if not 0 <= self.held_back <= 0.5:
+            raise ValueError("held_back is a share of the examples, at most 0.5")
 
 
 TABLES: dict[str, type] = {
@@ -81,6 +96,7 @@ TABLES: dict[str, type] = {
     "teacher": Stage,
     "align": Stage,
     "distill": Distillation,
+    "finetune": Stage,
     "qat": Quantization,
 }
 

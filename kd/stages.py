@@ -7,8 +7,9 @@ tokenizer) and writes metrics.json last: a folder with metrics.json is a finishe
 import json
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import nn
@@ -20,7 +21,7 @@ from transformers import (
 )
 
 from inhibi.engine.errors import InputError
-from inhibi.kd.data import Task, load_split, load_texts
+from inhibi.kd.data import Task, hold_back, load_split, load_texts
 from inhibi.kd.examples import (
     Example,
     Examples,
@@ -38,6 +39,9 @@ from inhibi.kd.recipe import Recipe, Stage
 from inhibi.kd.student import load, make_student
 from inhibi.kd.teacher import load_teacher
 from inhibi.kd.trainers import AlignTrainer, BatchTrainer, DistillTrainer, TaskTrainer
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Run:
         for split in ("train", self.task.validation[0]):
             label_ids(load_split(self.task, split, self.data_dir), self.task)
         r = self.recipe
-        for stage in (r.teacher, r.align, r.distill, r.qat):
+        for stage in (r.teacher, r.align, r.distill, r.finetune, r.qat):
             if stage.joined and (len(self.task.columns) > 1 or self.task.labels is None):
                 raise InputError(
                     f"the recipe joins sentences, which {self.task.name} does not allow: "
@@ -77,6 +81,8 @@ class Run:
                     "or set texts = 0 in a recipe of your own"
                 )
         load_texts(list(self.texts))
+        if r.task_agnostic and not (r.align.texts and r.distill.texts):
+            raise InputError("a task-agnostic recipe needs texts in [align] and [distill]")
         if not self.finished("teacher"):
             positions = parts(self.load_teacher(teacher)).position.num_embeddings
             if r.max_length > positions:
@@ -87,13 +93,26 @@ class Run:
 
     def load_teacher(self, name: str) -> PreTrainedModel:
         """The checkpoint to fine-tune, or the fine-tuned one where the recipe has no steps."""
-        return load_teacher(name, self.task, trained=self.recipe.teacher.steps == 0)
+        set_seed(self.recipe.seed)  # a new head's weights
+        new = self.recipe.teacher.steps > 0 or self.recipe.task_agnostic
+        return load_teacher(name, self.task, trained=not new)
 
-    def examples(self, stage: Stage) -> Examples:
-        """The training examples of a stage: the task's, joined ones, unlabelled texts."""
-        rows = load_split(self.task, "train", self.data_dir)
+    @cached_property
+    def rows(self) -> "tuple[Dataset, Dataset]":
+        """The examples to train on and those to score stages on."""
+        train = load_split(self.task, "train", self.data_dir)
+        if self.recipe.held_back:
+            return hold_back(train, self.task, self.recipe.held_back)
+        return train, load_split(self.task, self.task.validation[0], self.data_dir)
+
+    def examples(self, stage: Stage, task: bool = True) -> Examples:
+        """The training examples of a stage: the task's and joined ones (`task`), unlabelled
+        texts."""
+        rows = self.rows[0]
         length, seed = self.recipe.max_length, self.recipe.seed
-        made: list[Example] = labelled(rows, self.task, self.tokenizer, length)
+        made: list[Example] = []
+        if task:
+            made += labelled(rows, self.task, self.tokenizer, length)
         if stage.joined:
             made += joined(rows, self.task, stage.joined, self.tokenizer, length, seed)
         if stage.texts:
@@ -105,13 +124,17 @@ class Run:
 def teacher_stage(run: Run, name: str) -> PreTrainedModel:
     """Fine-tune the checkpoint `name` on the task, or take it as it is where steps = 0."""
     if not run.finished("teacher"):
-        set_seed(run.recipe.seed)  # the new head's weights
         train(run, "teacher", run.recipe.teacher, TaskTrainer, run.load_teacher(name))
     return load(run.folder / "teacher")
 
 
 def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
-    """Train Q, K, V, gamma, alpha, beta of a new student, layer by layer."""
+    """Train Q, K, V, gamma, alpha, beta of a new student, layer by layer.
+
+    A student with dot-product attention is the teacher without its dropout.
+    """
+    if run.recipe.attention == "dot_product":
+        return make_student(teacher, None).eval()
     if not run.finished("align"):
         student = make_student(teacher, run.recipe.inhibitor)
         for parameter in student.parameters():
@@ -124,11 +147,25 @@ def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
 
 
 def distill_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> PreTrainedModel:
-    """Train the whole student on hidden states, soft probabilities and labels."""
+    """Train the whole student on hidden states, soft probabilities and labels.
+
+    With steps = 0 it is passed on.
+    """
+    if not run.recipe.distill.steps:
+        return student
     if not run.finished("distill"):
         stage = run.recipe.distill
         train(run, "distill", stage, DistillTrainer, student, teacher=teacher, weights=stage)
     return load(run.folder / "distill")
+
+
+def finetune_stage(run: Run, student: PreTrainedModel) -> PreTrainedModel:
+    """Fine-tune the student on labels alone; with steps = 0 it is passed on."""
+    if not run.recipe.finetune.steps:
+        return student
+    if not run.finished("finetune"):
+        train(run, "finetune", run.recipe.finetune, TaskTrainer, student)
+    return load(run.folder / "finetune")
 
 
 def train(
@@ -144,7 +181,8 @@ def train(
     print(f"{name}: {stage.steps} steps", file=sys.stderr)
     history: list[dict[str, float]] = []
     if stage.steps:
-        examples = run.examples(stage)
+        agnostic = run.recipe.task_agnostic and name in ("align", "distill")
+        examples = run.examples(stage, task=not agnostic)
         lengths = examples.lengths()
         trainer = trainer_class(
             model=model,
@@ -164,15 +202,16 @@ def train(
         {
             "stage": name,
             "steps": stage.steps,
-            "validation": validate(run, model),
+            "split": "held back" if run.recipe.held_back else run.task.validation[0],
+            "score": validate(run, model),
             "log": history,
         },
     )
 
 
 def validate(run: Run, model: nn.Module) -> dict[str, float]:
-    """Accuracy, or Pearson's correlation for regression, on the task's validation split."""
-    rows = load_split(run.task, run.task.validation[0], run.data_dir)
+    """Accuracy, or Pearson's correlation for regression, on `run.rows[1]`."""
+    rows = run.rows[1]
     made = logits(model, run.tokenizer, run.task.texts(rows))
     labels = np.array(label_ids(rows, run.task))
     if run.task.labels is None:

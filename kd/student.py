@@ -33,8 +33,9 @@ DROPOUT = (
 )
 
 
-def make_student(teacher: PreTrainedModel, settings: InhibitorSettings) -> PreTrainedModel:
-    """A copy of the teacher, weights included, whose attention is the inhibitor.
+def make_student(teacher: PreTrainedModel, settings: InhibitorSettings | None) -> PreTrainedModel:
+    """A copy of the teacher, weights included, whose attention is the inhibitor (None: the
+    teacher's own).
 
     Dropout is off: the student learns to equal a deterministic teacher.
     """
@@ -45,7 +46,8 @@ def make_student(teacher: PreTrainedModel, settings: InhibitorSettings) -> PreTr
     for module in student.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    attach(student, settings)
+    if settings is not None:
+        attach(student, settings)
     return student
 
 

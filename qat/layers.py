@@ -6,15 +6,12 @@ T tokens, C hidden, H heads, d head width, V rows of a table.
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from brevitas.nn import QuantIdentity, QuantLinear
 from brevitas.quant_tensor import IntQuantTensor
 from torch import Tensor, nn
 
-from inhibi.engine import fixed
-from inhibi.kd.attention import Inhibitor, inhibit, length_factor, manhattan, mean_over_keys
 from inhibi.qat.quantizers import Bias, ClassifierWeight, Weight, round_half_up
 
 RESIDUAL_UNIT = 64  # the sum before a layer norm counts 1/64 of the residual's scale
@@ -83,60 +80,3 @@ class QuantEmbeddings(nn.Module):
     def integers(self, i: int, rows: Tensor) -> Tensor:
         """Rows of table i as integers in [-127, 127]."""
         return round_half_up(rows / (self.multipliers[i] * self.unit)).clamp(-127, 127)
-
-
-class QuantAttention(nn.Module):
-    """InhibitorAttention: Q, K, V on their grids, z in whole steps of V's scale."""
-
-    def __init__(self, inhibitor: Inhibitor, quantizer: Quantizer) -> None:
-        super().__init__()
-        self.inhibitor = inhibitor
-        self.qk_quantizer = quantizer()
-        self.v_quantizer = quantizer()
-        self.quantizer = quantizer()
-
-    def forward(self, qkv: Tensor, valid: Tensor) -> IntQuantTensor:
-        """Context [B,T,C] from the product [B,T,3C] and the valid keys [B,T]."""
-        channels = qkv.shape[-1] // 3
-        qk = self.qk_quantizer(qkv[..., : 2 * channels])
-        v = self.v_quantizer(qkv[..., 2 * channels :])
-        q, k = (self._heads(x) for x in (qk.value / qk.scale).split(channels, -1))
-        z = self._z(manhattan(q, k), valid, qk.scale, v.scale, q.shape[-1])
-        context = inhibit(self._heads(v.value / v.scale), z, self.inhibitor.settings.signed)
-        factor = length_factor(self.inhibitor.settings.n0, context, valid)
-        context = context * (v.scale * self.inhibitor.beta.view(-1, 1, 1)) * factor
-        return self.quantizer(context.transpose(1, 2).flatten(2))
-
-    def _heads(self, x: Tensor) -> Tensor:
-        """[B,T,C] -> [B,H,T,d]."""
-        return x.unflatten(-1, (self.inhibitor.heads, -1)).transpose(1, 2)
-
-    def _z(
-        self, scores: Tensor, valid: Tensor, qk_scale: Tensor, v_scale: Tensor, width: int
-    ) -> Tensor:
-        """Whole numbers [B,H,T,T] in [0, 127], 127 (which blocks every value) for padding."""
-        alpha: Tensor = self.inhibitor.alpha
-        if self.inhibitor.settings.centred:
-            scores = scores - round_half_up(mean_over_keys(scores, valid))
-        else:
-            alpha = -alpha
-        factor, shift = score_parameters(
-            self.inhibitor.gamma / width**0.5 * qk_scale / v_scale, alpha / v_scale
-        )
-        z = round_half_up(scores * factor.view(-1, 1, 1) + shift.view(-1, 1, 1)).clamp(0, 127)
-        return z.masked_fill(~valid[:, None, None, :], 127)
-
-
-def score_parameters(factor: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
-    """Factor and shift of the scores, [H] or [1], rounded as the file's 16-bit multipliers are;
-    gradients pass straight through."""
-    m, offset, s = fixed.score_multiplier_offset_shift(
-        *(x.detach().double().cpu().numpy() for x in (factor, shift))
-    )
-    power = np.exp2(s)
-    return _rounded_to(factor, m / power), _rounded_to(shift, offset / power - 0.5)
-
-
-def _rounded_to(x: Tensor, exact: np.ndarray) -> Tensor:
-    """The exact values forwards, the gradient of x backwards."""
-    return x + (torch.from_numpy(exact).to(x) - x).detach()

@@ -13,7 +13,7 @@ from inhibi.kd.files import sha256, write_json
 if TYPE_CHECKING:
     from inhibi.kd.recipe import Recipe
 
-SAME = ("task", "teacher", "teacher_sha256", "recipe_sha256", "text")
+SAME = ("task", "teacher", "teacher_sha256", "recipe_sha256", "seed", "trained_teacher", "text")
 PACKAGES = ("inhibi", "torch", "transformers", "brevitas", "datasets")
 
 
@@ -27,6 +27,7 @@ def describe(chosen: argparse.Namespace, recipe: "Recipe") -> dict[str, Any]:
         "recipe": Path(chosen.recipe).stem,
         "recipe_sha256": recipe.sha256,
         "seed": recipe.seed,
+        "trained_teacher": chosen.trained_teacher,
         "text": {Path(file).name: sha256(Path(file)) for file in chosen.text},
         "versions": {name: metadata.version(name) for name in PACKAGES},
     }

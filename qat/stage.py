@@ -1,5 +1,7 @@
 """The last stage: calibrate the activations' scales, then train with fake quantization."""
 
+from dataclasses import replace
+
 import torch
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
@@ -11,17 +13,29 @@ from inhibi.qat.student import QuantizationSettings, QuantStudent, load
 
 
 def qat_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> QuantStudent:
-    """Quantize the float student and distill the teacher into it once more.
-
-    With steps = 0 the student is calibrated only (post-training quantization).
-    """
+    """Quantize the float student and distill the teacher into it once more."""
     if not run.finished("qat"):
         stage = run.recipe.qat
-        settings = QuantizationSettings(stage.calibration_batches, stage.percentile)
-        quantized = QuantStudent(student, settings)
-        calibrate(run, quantized)
-        train(run, "qat", stage, DistillTrainer, quantized, teacher=teacher, weights=stage)
+        extra = {"teacher": teacher, "weights": stage}
+        train(run, "qat", stage, DistillTrainer, calibrated(run, student), **extra)
     return load(run.folder / "qat")
+
+
+def calibration_stage(run: Run, student: PreTrainedModel) -> QuantStudent:
+    """Post-training quantization: the float student with calibrated scales, in the folder ptq."""
+    if not run.finished("ptq"):
+        stage = replace(run.recipe.qat, steps=0)
+        train(run, "ptq", stage, DistillTrainer, calibrated(run, student))
+    return load(run.folder / "ptq")
+
+
+def calibrated(run: Run, student: PreTrainedModel) -> QuantStudent:
+    """The quantized student before any training."""
+    stage = run.recipe.qat
+    settings = QuantizationSettings(stage.calibration_batches, stage.percentile)
+    quantized = QuantStudent(student, settings)
+    calibrate(run, quantized)
+    return quantized
 
 
 def calibrate(run: Run, student: QuantStudent) -> None:

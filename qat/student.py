@@ -19,8 +19,8 @@ from inhibi.engine.errors import InputError
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.families import LayerParts, Parts, parts
 from inhibi.kd.student import attach, read_config, reading
+from inhibi.qat.attention import QuantAttention, QuantDotProduct, QuantInhibitor
 from inhibi.qat.layers import (
-    QuantAttention,
     QuantEmbeddings,
     Quantizer,
     QuantNorm,
@@ -67,7 +67,7 @@ class QuantLayer(nn.Module):
     def __init__(self, layer: LayerParts, found: Parts, quantizer: Quantizer) -> None:
         super().__init__()
         self.qkv = quant_linear(layer.query, layer.key, layer.value)
-        self.attention = QuantAttention(layer.attention.inhibitor, quantizer)
+        self.attention = _attention(layer, found.heads, quantizer)
         self.attention_output = quant_linear(layer.attention_output)
         self.attention_norm = QuantNorm(layer.attention_norm, quantizer)
         self.intermediate = QuantLookup(layer.intermediate, found.activation, quantizer)
@@ -80,8 +80,15 @@ class QuantLayer(nn.Module):
         return self.output_norm(self.output(self.intermediate(x)), x)
 
 
+def _attention(layer: LayerParts, heads: int, quantizer: Quantizer) -> QuantAttention:
+    """The inhibitor where the float layer has one, else dot-product attention."""
+    if hasattr(layer.attention, "inhibitor"):
+        return QuantInhibitor(layer.attention.inhibitor, quantizer)
+    return QuantDotProduct(heads, quantizer)
+
+
 class QuantStudent(nn.Module):
-    """Built from a float inhibitor student, with its weights; see `load` for a saved one."""
+    """Built from a float student, with its weights; see `load` for a saved one."""
 
     def __init__(self, student: PreTrainedModel, settings: QuantizationSettings) -> None:
         super().__init__()
@@ -135,7 +142,8 @@ def load(folder: str | Path) -> QuantStudent:
         raise InputError(f"{folder} is no quantized student: train one with qat-train")
     with reading(folder):
         student = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
-        attach(student, InhibitorSettings(**config.inhibitor))
+        if hasattr(config, "inhibitor"):
+            attach(student, InhibitorSettings(**config.inhibitor))
         made = QuantStudent(student, QuantizationSettings(**config.quantization))
         made.load_state_dict(load_file(folder / "model.safetensors"))
     return made.eval()

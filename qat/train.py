@@ -1,10 +1,17 @@
 """`qat-train`: teacher, align, distill, qat; every stage resumable."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inhibi.engine.cli import Parser
 from inhibi.engine.errors import MissingExtra, command
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from inhibi.kd.stages import Run
 
 DESCRIPTION = """\
 Train an integer student: fine-tune a teacher on a task, align an inhibitor student with it layer by
@@ -32,6 +39,17 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     add("--recipe", default="sst2", help="a TOML file or a packaged recipe's name (default: sst2)")
     add("--out", required=True, metavar="RUN", help="the run's folder")
     add("--resume", action="store_true", help="continue the run in RUN")
+    add(
+        "--trained-teacher",
+        action="store_true",
+        help="the teacher is fine-tuned for the task: leave the recipe's stage teacher out",
+    )
+    add("--seed", type=int, metavar="N", help="instead of the recipe's")
+    add(
+        "--no-qat",
+        action="store_true",
+        help="calibrate the float student only (post-training quantization), in RUN/ptq",
+    )
     add("--data-dir", metavar="DIR", help="DIR/glue/TASK/SPLIT.parquet (default: INHIBI_DATA, hub)")
     add(
         "--text",
@@ -63,11 +81,15 @@ def run_stages(chosen: argparse.Namespace) -> None:
     from inhibi.kd.data import find_task
     from inhibi.kd.predict import load_tokenizer
     from inhibi.kd.recipe import read_recipe
-    from inhibi.kd.stages import Run, align_stage, distill_stage, teacher_stage
+    from inhibi.kd.stages import Run
     from inhibi.qat.record import describe, open_run
-    from inhibi.qat.stage import qat_stage
+    from inhibi.qat.stage import calibration_stage, qat_stage
 
     task, recipe = find_task(chosen.task), read_recipe(chosen.recipe)
+    if chosen.seed is not None:
+        recipe = replace(recipe, seed=chosen.seed)
+    if chosen.trained_teacher:
+        recipe = replace(recipe, teacher=replace(recipe.teacher, steps=0))
     run = Run(
         folder=Path(chosen.out),
         recipe=recipe,
@@ -78,11 +100,27 @@ def run_stages(chosen: argparse.Namespace) -> None:
     )
     run.check(chosen.teacher)
     open_run(run.folder, describe(chosen, recipe), chosen.resume)
-    teacher = teacher_stage(run, chosen.teacher)
-    student = align_stage(run, teacher)
-    student = distill_stage(run, teacher, student)
-    qat_stage(run, teacher, student)
-    print(f"done: export-onnx {run.folder} -o student.onnx")
+    teacher, student = float_stages(run, chosen.teacher)
+    if chosen.no_qat:
+        calibration_stage(run, student)
+        print(f"done: export-onnx --no-qat {run.folder} -o student.onnx")
+    else:
+        qat_stage(run, teacher, student)
+        print(f"done: export-onnx {run.folder} -o student.onnx")
+
+
+def float_stages(run: "Run", checkpoint: str) -> "tuple[PreTrainedModel, PreTrainedModel]":
+    """The float student, and the teacher that quantization keeps it close to."""
+    from inhibi.kd.stages import align_stage, distill_stage, finetune_stage, teacher_stage
+
+    if run.recipe.task_agnostic:
+        source = run.load_teacher(checkpoint)
+        student = distill_stage(run, source, align_stage(run, source))
+        student = finetune_stage(run, student)
+        return student, student
+    teacher = teacher_stage(run, checkpoint)
+    student = distill_stage(run, teacher, align_stage(run, teacher))
+    return teacher, finetune_stage(run, student)
 
 
 if __name__ == "__main__":

@@ -74,12 +74,15 @@ def test_activations_start_from_a_percentile_and_clip() -> None:
         (tiny_bert, {}),
         (tiny_bert, {"centred": False, "scope": "layer"}),
         (tiny_distilbert, {"signed": False}),
+        (tiny_bert, None),
+        (tiny_distilbert, None),
     ],
-    ids=["bert", "bert-uncentred", "distilbert-unsigned"],
+    ids=["bert", "uncentred", "distilbert-unsigned", "dot-product", "distilbert-dot-product"],
 )
 def student(request: pytest.FixtureRequest) -> QuantStudent:
     make, options = request.param
-    return quantized(make_student(make(), InhibitorSettings(**options)))
+    settings = None if options is None else InhibitorSettings(**options)
+    return quantized(make_student(make(), settings))
 
 
 def quantized(model: PreTrainedModel) -> QuantStudent:
@@ -141,10 +144,11 @@ def differences(student: QuantStudent, path: Path) -> dict[str, np.ndarray]:
         found, trained_logits = recorded(student, text)
         traced = dict(session.trace(tokenizer.encode(text)))
         for node, quantizers in names.items():
-            trained = torch.cat([found[q] for q in quantizers], -1).numpy()
-            made[node].append(np.abs(trained - (traced[node].astype(int) - 128)).ravel())
-        exported = traced["logits"][0] * session.metadata.output_scale
-        made["logits"].append(np.abs(exported - trained_logits.numpy()))
+            exported = traced[node].astype(int) - 128  # of the last layer the first token alone
+            trained = torch.cat([found[q] for q in quantizers], -1).numpy()[: len(exported)]
+            made[node].append(np.abs(trained - exported).ravel())
+        logits = traced["logits"][0] * session.metadata.output_scale
+        made["logits"].append(np.abs(logits - trained_logits.numpy()))
     return {name: np.concatenate(values) for name, values in made.items()}
 
 

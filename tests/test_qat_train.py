@@ -1,5 +1,6 @@
 """`qat-train` and `export-onnx` from end to end on a tiny teacher, killed and resumed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -234,8 +235,63 @@ def test_export_mistakes_are_one_line(
     (quantized / "qat" / "config.json").write_text("{")
     assert "config.json is damaged" in said(quantized, output)
     (quantized / "qat" / "metrics.json").unlink()
-    assert "holds no finished student: run qat-train" in said(quantized, output)
+    assert "holds no finished qat stage: run qat-train" in said(quantized, output)
     for damaged in ("", "[]", "{}", '{"task": "sst3"}'):
         (quantized / "run.json").write_text(damaged)
         assert "run.json is damaged" in said(quantized, output)
     assert set(tmp_path.iterdir()) == {quantized}
+
+
+AGNOSTIC = """
+max_length = 24
+task_agnostic = true
+held_back = 0.25
+[align]
+steps = 3
+texts = 20
+[distill]
+steps = 3
+texts = 20
+soft = 0.0
+task = 0.0
+[finetune]
+steps = 3
+[qat]
+steps = 2
+calibration_batches = 2
+"""
+
+
+def small_run(inputs: Path, folder: Path, recipe: str, *more: str) -> Path:
+    (folder / "recipe.toml").write_text(recipe)
+    # The last --recipe counts.
+    finish(start(inputs, folder / "run", "--recipe", str(folder / "recipe.toml"), *more))
+    return folder / "run"
+
+
+@pytest.mark.slow
+def test_a_task_agnostic_student(inputs: Path, tmp_path: Path) -> None:
+    """E1: no fine-tuned teacher; aligned and distilled on texts alone, then fine-tuned."""
+    texts = pa.table({"text": ["a good film with a plot", "it was very cold"] * 20})
+    parquet.write_table(texts, tmp_path / "texts.parquet")
+    run = small_run(inputs, tmp_path, AGNOSTIC, "--text", str(tmp_path / "texts.parquet"))
+    stages = sorted(path.parent.name for path in run.glob("*/metrics.json"))
+    assert stages == ["align", "distill", "finetune", "qat"]
+    metrics = json.loads((run / "finetune" / "metrics.json").read_text())
+    assert metrics["split"] == "held back"
+
+
+@pytest.mark.parametrize("more", [(), ("--no-qat",)])
+def test_a_dot_product_student(inputs: Path, tmp_path: Path, more: tuple[str, ...]) -> None:
+    """E0: the teacher itself, quantized with its own attention."""
+    recipe = """
+max_length = 24
+attention = "dot_product"
+[qat]
+steps = 2
+calibration_batches = 2
+"""
+    run = small_run(inputs, tmp_path, recipe, "--trained-teacher", "--seed", "7", *more)
+    export_cli.main([str(run), "-o", str(tmp_path / "student.onnx"), *more])
+    assert load(tmp_path / "student.onnx").metadata.attention == "dot_product"
+    assert json.loads((run / "run.json").read_text())["seed"] == 7
