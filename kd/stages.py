@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import nn
 from transformers import (
     PreTrainedModel,
@@ -248,6 +249,9 @@ def _arguments(folder: Path, stage: Stage, seed: int) -> TrainingArguments:
         lr_scheduler_type="cosine",
         warmup_steps=round(stage.warmup * stage.steps),
         weight_decay=stage.weight_decay,
+        optim="adamw_torch_fused",
+        bf16=stage.bf16,
+        use_cpu=not torch.cuda.is_available(),
         save_steps=stage.save_steps,
         save_total_limit=2,
         logging_steps=min(50, stage.steps),

@@ -47,3 +47,9 @@ def test_an_unknown_recipe_names_the_known_ones() -> None:
         InputError, match=r"no recipe mine\.toml: name a TOML file or one of .*sst2"
     ):
         read_recipe("mine.toml")
+
+
+def test_integers_are_not_trained_in_bfloat16(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text("[qat]\nbf16 = true\n")
+    with pytest.raises(InputError, match="bf16 does not hold the integers"):
+        read_recipe(tmp_path / "r.toml")
