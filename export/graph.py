@@ -136,10 +136,10 @@ def _student(graph: _Graph, student: IntegerStudent) -> None:
     x = _embeddings(graph, student)
     *layers, last = student.layers
     for i, layer in enumerate(layers):
-        x, context = _attended(graph, f"layer.{i}", x, layer, student)
+        context = _attended(graph, f"layer.{i}", x, layer, student)
         x = _fed_forward(graph, f"layer.{i}", x, context, layer)
     name = f"layer.{len(layers)}"
-    x, context = _attended(graph, name, x, last, student)
+    context = _attended(graph, name, x, last, student)
     # The head reads the first token of each sentence: nothing after the last attention needs more.
     rows = _first_tokens(graph)
     x, context = (
@@ -163,12 +163,12 @@ def _embeddings(graph: _Graph, student: IntegerStudent) -> str:
 
 def _attended(
     graph: _Graph, name: str, x: str, layer: IntegerLayer, student: IntegerStudent
-) -> tuple[str, str]:
-    """A layer's input and its attention context."""
+) -> str:
+    """A layer's attention context, from its input."""
     acc = graph.product(f"{name}.qkv", x, layer.qkv)
     parameters = graph.constants(f"{name}.qkv", layer.qkv, *REQUANTIZE)
     qkv = graph.operator("Requantize", f"{name}.qkv", [acc, *parameters])
-    return x, _attention(graph, f"{name}.attention", qkv, layer, student)
+    return _attention(graph, f"{name}.attention", qkv, layer, student)
 
 
 def _fed_forward(graph: _Graph, name: str, x: str, context: str, layer: IntegerLayer) -> str:

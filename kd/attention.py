@@ -58,7 +58,8 @@ class Inhibitor(nn.Module):
 
         valid: bool [B,T], False where a key is padding; such a key contributes exactly 0.
         """
-        query, key, value = (x.float() for x in (query, key, value))  # where products are bfloat16
+        # Products may come in bfloat16; sums over d and T need the parameters' precision.
+        query, key, value = (x.to(self.gamma.dtype) for x in (query, key, value))
         per_head = (-1, 1, 1)
         scores = manhattan(query, key) * (self.gamma.view(per_head) / query.shape[-1] ** 0.5)
         if self.settings.centred:

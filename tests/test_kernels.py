@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from kernels import Kernels, padded, unpadded
 from row_cases import add_norm, embed, lookup, requantize
 
-from inhibi.engine import native_library, ops
+from inhibi.engine import ops
+from inhibi.engine.native_library import Library
 
 WIDTHS = (*range(1, 68), 127, 128, 129, 255, 256, 257, 511, 513, 1024)
 HEAD_WIDTHS = (8, 16, 24, 32, 40, 64, 72, 120, 128)
@@ -24,11 +25,8 @@ FLAGS: list[dict[str, Any]] = [{"centred": c, "signed": s} for c in (0, 1) for s
 
 
 @pytest.fixture(scope="module")
-def kernels() -> Kernels:
+def kernels(library: Library) -> Kernels:
     """Those that are installed with the package."""
-    library = native_library.find()
-    if isinstance(library, str):
-        pytest.skip(library)
     return Kernels(library.path)
 
 

@@ -8,11 +8,11 @@
 #include <cstdint>
 #include <cstring>
 
+#include "unroll.h"
+
 #if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
 #define DOTPROD __attribute__((target("dotprod")))
 #else
-#define UNROLL _Pragma("GCC unroll 8")
 #define DOTPROD __attribute__((target("arch=armv8.2-a+dotprod")))
 #endif
 
