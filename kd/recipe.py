@@ -44,12 +44,25 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Alignment(Stage):
+    """fitted: gamma, alpha and beta start from the teacher's statistics (`inhibi.kd.scalars`)
+    instead of the recipe's values."""
+
+    fitted: bool = False
+
+
+@dataclass(frozen=True)
 class Distillation(Stage):
-    """Adds the losses' weights (arXiv 2503.15983, E2) and the soft probabilities' temperature."""
+    """Adds the losses' weights (arXiv 2503.15983, E2) and the soft probabilities' temperature.
+
+    relation: weight of the cosines between the hidden states of a sentence's tokens (similarity
+    preserving distillation, arXiv 1907.09682).
+    """
 
     temperature: float = 2.0
     soft: float = 0.5
     hidden: float = 0.5
+    relation: float = 0.0
     task: float = 0.5
 
 
@@ -84,7 +97,7 @@ class Recipe:
     task_agnostic: bool = False
     inhibitor: InhibitorSettings = field(default_factory=InhibitorSettings)
     teacher: Stage = field(default_factory=Stage)
-    align: Stage = field(default_factory=Stage)
+    align: Alignment = field(default_factory=Alignment)
     distill: Distillation = field(default_factory=Distillation)
     finetune: Stage = field(default_factory=Stage)
     qat: Quantization = field(default_factory=Quantization)
@@ -102,7 +115,7 @@ class Recipe:
 TABLES: dict[str, type] = {
     "inhibitor": InhibitorSettings,
     "teacher": Stage,
-    "align": Stage,
+    "align": Alignment,
     "distill": Distillation,
     "finetune": Stage,
     "qat": Quantization,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -37,12 +37,16 @@ from inhibi.kd.families import parts
 from inhibi.kd.files import write_json
 from inhibi.kd.predict import logits
 from inhibi.kd.recipe import Recipe, Stage
+from inhibi.kd.scalars import fit_scalars
 from inhibi.kd.student import load, make_student
 from inhibi.kd.teacher import load_teacher
 from inhibi.kd.trainers import AlignTrainer, BatchTrainer, DistillTrainer, TaskTrainer
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+
+FITTED = 32  # examples whose statistics set the initial gamma, alpha and beta
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,8 @@ def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
         return make_student(teacher, None).eval()
     if not run.finished("align"):
         student = make_student(teacher, run.recipe.inhibitor)
+        if run.recipe.align.fitted:
+            fit_scalars(student, teacher, _some_inputs(run))
         for parameter in student.parameters():
             parameter.requires_grad_(False)
         for layer in parts(student).layers:
@@ -145,6 +151,14 @@ def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
                 module.requires_grad_(True)
         train(run, "align", run.recipe.align, AlignTrainer, student, teacher=teacher)
     return load(run.folder / "align")
+
+
+def _some_inputs(run: Run) -> dict[str, Tensor]:
+    """A few of the align stage's examples, spread over its kinds of text."""
+    rows = run.examples(run.recipe.align, task=not run.recipe.task_agnostic).rows
+    batch = Padding(run.pad, run.task.labels is None)(rows[:: max(1, len(rows) // FITTED)][:FITTED])
+    del batch["labels"]
+    return batch
 
 
 def distill_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> PreTrainedModel:

@@ -91,6 +91,7 @@ class DistillTrainer(BatchTrainer):
         return (
             w.soft * soft_loss(made.logits, goal.logits, w.temperature)
             + w.hidden * torch.stack(hidden).sum()
+            + w.relation * relation_loss(made.hidden_states[-1], goal.hidden_states[-1], valid)
             + w.task * task_loss(made.logits, labels)
         )
 
@@ -118,13 +119,27 @@ def relative_error(made: Tensor, goal: Tensor, valid: Tensor) -> Tensor:
     return (made - goal)[valid].square().sum() / goal[valid].square().sum()
 
 
+def relation_loss(made: Tensor, goal: Tensor, valid: Tensor) -> Tensor:
+    """Squared difference of the cosines between every two valid tokens of a sentence, relative to
+    the goal's; hidden states [B,T,C], of any two widths."""
+    cosines = [x @ x.transpose(1, 2) for x in (F.normalize(h, dim=-1) for h in (made, goal))]
+    pairs = valid[:, :, None] & valid[:, None, :]
+    return (cosines[0] - cosines[1])[pairs].square().sum() / cosines[1][pairs].square().sum()
+
+
 def layer_context(layer: LayerParts, hidden: Tensor, valid: Tensor, heads: int) -> Tensor:
     """A student layer's attention context [B,T,C] for the input hidden states [B,T,C]."""
+    made: Tensor = layer.attention.inhibitor(*projected(layer, hidden, heads), valid)
+    return made.transpose(1, 2).flatten(2)
+
+
+def projected(layer: LayerParts, hidden: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Query, key and value [B,H,T,d] of the input hidden states [B,T,C]."""
     q, k, v = (
         linear(hidden).unflatten(-1, (heads, -1)).transpose(1, 2)
         for linear in (layer.query, layer.key, layer.value)
     )
-    return layer.attention.inhibitor(q, k, v, valid).transpose(1, 2).flatten(2)
+    return q, k, v
 
 
 @contextmanager

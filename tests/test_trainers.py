@@ -10,7 +10,14 @@ from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.examples import NO_LABEL
 from inhibi.kd.families import parts
 from inhibi.kd.student import make_student
-from inhibi.kd.trainers import layer_context, recorded, relative_error, soft_loss, task_loss
+from inhibi.kd.trainers import (
+    layer_context,
+    recorded,
+    relation_loss,
+    relative_error,
+    soft_loss,
+    task_loss,
+)
 
 
 def test_soft_loss_is_the_divergence_at_a_temperature() -> None:
@@ -41,6 +48,14 @@ def test_padding_does_not_count_in_the_relative_error() -> None:
     goal[0, 2] = 100
     valid = torch.tensor([[True, True, False]])
     assert relative_error(made, goal, valid).item() == 0.25
+
+
+def test_relations_are_cosines_between_valid_tokens() -> None:
+    valid = torch.tensor([[True, True, False]])
+    goal = torch.tensor([[[2.0, 0.0], [0.0, 3.0], [9.0, 9.0]]])  # cosines 1 0 / 0 1
+    made = torch.tensor([[[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 5.0, 0.0]]])  # 1 r / r 1
+    assert relation_loss(made, goal, valid).item() == pytest.approx(2 * 0.5 / 2)
+    assert relation_loss(7 * goal, goal, valid).item() == pytest.approx(0)
 
 
 def test_alignment_sees_the_contexts_that_the_student_computes() -> None:
