@@ -1,6 +1,6 @@
 """Where the parts of a classifier stand in transformers' BERT and DistilBERT."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,19 @@ def parts(model: nn.Module) -> Parts:
         f"the model family {family!r} is not supported: use a BERT or DistilBERT checkpoint "
         "(WordPiece tokenizer, learned positions)"
     )
+
+
+def some_layers(model: nn.Module, layers: Sequence[int] | None) -> tuple[LayerParts, ...]:
+    """The parts of these encoder layers (0-based; None: all)."""
+    found = parts(model).layers
+    return found if layers is None else tuple(found[i] for i in layers)
+
+
+def keep_layers(model: Any, layers: Sequence[int]) -> None:
+    """Drop every encoder layer but these (0-based)."""
+    encoder = model.bert.encoder if hasattr(model, "bert") else model.distilbert.transformer
+    encoder.layer = nn.ModuleList(encoder.layer[i] for i in layers)
+    model.config.num_hidden_layers = len(layers)  # DistilBERT's n_layers has this name too
 
 
 def _bert(model: Any) -> Parts:

@@ -87,7 +87,9 @@ class Recipe:
     share of the training examples that no stage trains on, and every stage is scored on; with 0
     stages are scored on the validation split. task_agnostic (E1): align and distill use the
     checkpoint as it came and unlabelled texts alone; then `finetune` trains the student on the
-    task, and it is its own teacher in `qat`.
+    task, and it is its own teacher in `qat`. layers: the teacher's layers (0-based) that the
+    student takes or, where it has a checkpoint of its own, is compared with; see
+    `inhibi.kd.shapes`.
     """
 
     seed: int = 0
@@ -95,6 +97,7 @@ class Recipe:
     attention: str = "inhibitor"
     held_back: float = 0.0
     task_agnostic: bool = False
+    layers: tuple[int, ...] = ()
     inhibitor: InhibitorSettings = field(default_factory=InhibitorSettings)
     teacher: Stage = field(default_factory=Stage)
     align: Alignment = field(default_factory=Alignment)
@@ -110,6 +113,8 @@ class Recipe:
             raise ValueError(f"attention is {self.attention!r}: write 'inhibitor' or 'dot_product'")
         if not 0 <= self.held_back <= 0.5:
             raise ValueError("held_back is a share of the examples, at most 0.5")
+        if list(self.layers) != sorted(set(self.layers)):
+            raise ValueError("layers must increase: write for example [1, 3, 5]")
 
 
 TABLES: dict[str, type] = {
@@ -155,8 +160,9 @@ def _make(kind: type[Made], entries: Any, where: str) -> Made:
                 f"{where} has the unknown entry {name!r}: known are {', '.join(known)}"
             )
         _check_type(value, known[name].default, f"{where}: {name}")
+    lists = {name: tuple(value) for name, value in entries.items() if isinstance(value, list)}
     try:
-        return kind(**entries)
+        return kind(**entries | lists)
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
 
@@ -165,6 +171,10 @@ def _check_type(value: Any, default: Any, where: str) -> None:
     """A value has its default's type; no number in a recipe is negative."""
     if type(default) is float and type(value) is int:
         value = float(value)
+    if isinstance(default, tuple):
+        if type(value) is not list or not all(type(x) is int and x >= 0 for x in value):
+            raise InputError(f"{where} must be a list of whole numbers, not {value!r}")
+        return
     if isinstance(default, bool | int | float | str) and type(value) is not type(default):
         kind = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
         raise InputError(f"{where} must be {kind[type(default)]}, not {value!r}")

@@ -3,6 +3,7 @@
 Shapes: B batch, H heads, T tokens, C hidden, d head width.
 """
 
+from collections.abc import Sequence
 from itertools import product
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from inhibi.kd.attention import Inhibitor, manhattan, mean_over_keys
-from inhibi.kd.families import parts
+from inhibi.kd.families import parts, some_layers
 from inhibi.kd.trainers import projected, recorded
 
 # Tried for every head, in units of the values' root mean square (z inhibits values): the deviation
@@ -21,14 +22,18 @@ SHIFTS = (0.0, 0.25, 0.5, 1.0, 2.0)
 
 @torch.no_grad()
 def fit_scalars(
-    student: PreTrainedModel, teacher: PreTrainedModel, batch: dict[str, Tensor]
+    student: PreTrainedModel,
+    teacher: PreTrainedModel,
+    batch: dict[str, Tensor],
+    layers: Sequence[int] | None = None,
 ) -> None:
     """Set every layer's gamma, alpha and beta to those of a grid whose attention context comes
     nearest to the teacher's, given the teacher's own layer input; beta by least squares.
 
-    batch: the teacher's inputs, with attention_mask [B,T].
+    batch: the teacher's inputs, with attention_mask [B,T]. layers: the teacher's layers (0-based)
+    that the student took (None: all).
     """
-    with recorded(parts(teacher).layers) as (hidden, contexts):
+    with recorded(some_layers(teacher, layers)) as (hidden, contexts):
         teacher(**batch)
     valid = batch["attention_mask"].bool()
     found = parts(student)

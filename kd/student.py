@@ -1,7 +1,7 @@
 """Inhibitor students: made from a teacher, saved as a normal checkpoint, loaded without loss."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +18,7 @@ from transformers import (
 
 from inhibi.engine.errors import InputError
 from inhibi.kd.attention import Inhibitor, InhibitorSettings
-from inhibi.kd.families import parts
+from inhibi.kd.families import keep_layers, parts
 
 FLOAT_STAGES = ("teacher", "align", "distill")
 
@@ -33,13 +33,19 @@ DROPOUT = (
 )
 
 
-def make_student(teacher: PreTrainedModel, settings: InhibitorSettings | None) -> PreTrainedModel:
+def make_student(
+    teacher: PreTrainedModel,
+    settings: InhibitorSettings | None,
+    layers: Sequence[int] | None = None,
+) -> PreTrainedModel:
     """A copy of the teacher, weights included, whose attention is the inhibitor (None: the
-    teacher's own).
+    teacher's own). layers: those that it takes, 0-based (None: all).
 
     Dropout is off: the student learns to equal a deterministic teacher.
     """
     student = copy.deepcopy(teacher)
+    if layers is not None:
+        keep_layers(student, layers)
     for name in DROPOUT:
         if hasattr(student.config, name):
             setattr(student.config, name, 0.0)

@@ -1,6 +1,6 @@
 """transformers' Trainer with the project's batches and the distillation losses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,8 +11,9 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer
 
 from inhibi.kd.examples import NO_LABEL
-from inhibi.kd.families import LayerParts, parts
+from inhibi.kd.families import LayerParts, parts, some_layers
 from inhibi.kd.recipe import Distillation
+from inhibi.kd.shapes import projections
 
 
 class BatchTrainer(Trainer):
@@ -43,19 +44,27 @@ class AlignTrainer(BatchTrainer):
     """Layer-wise alignment: every student layer gets the teacher's own layer input, and its
     attention context shall equal the teacher's (relative squared error, summed over layers).
 
-    Only the query, key and value projections and gamma, alpha, beta are trained.
+    Only the query, key and value projections and gamma, alpha, beta are trained. layers: the
+    teacher's layers (0-based) that the student took (None: all).
     """
 
-    def __init__(self, *args: Any, teacher: PreTrainedModel, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        teacher: PreTrainedModel,
+        layers: Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.teacher = teacher.to(self.args.device)
+        self.taken = some_layers(teacher, layers)
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
     ) -> Tensor:
         inputs.pop("labels")
         valid = inputs["attention_mask"].bool()
-        with torch.no_grad(), recorded(parts(self.teacher).layers) as (hidden, contexts):
+        with torch.no_grad(), recorded(self.taken) as (hidden, contexts):
             self.teacher(**inputs)
         found = parts(model)
         losses = [
@@ -66,14 +75,38 @@ class AlignTrainer(BatchTrainer):
 
 
 class DistillTrainer(BatchTrainer):
-    """Distillation on soft probabilities, hidden states and labels (arXiv 2503.15983, E2)."""
+    """Distillation on soft probabilities, hidden states and labels (arXiv 2503.15983, E2).
+
+    layers: the layer (0-based) whose output each student layer is compared with, through a learned
+    projection where the widths differ (arXiv 1412.6550). source: whose hidden states these are
+    (None: the teacher's).
+    """
 
     def __init__(
-        self, *args: Any, teacher: PreTrainedModel, weights: Distillation, **kwargs: Any
+        self,
+        *args: Any,
+        teacher: PreTrainedModel,
+        weights: Distillation,
+        layers: Sequence[int],
+        source: PreTrainedModel | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.teacher = teacher.to(self.args.device)
+        self.source = source and source.to(self.args.device)
         self.weights = weights
+        self.layers = layers
+        made = projections((source or teacher).config, self.model.config, len(layers))
+        self.projections = made.to(self.args.device)
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """As transformers' Trainer. Meanwhile the projections are part of the model: they are
+        trained with it, saved in its checkpoints and resumed from them."""
+        self.model.projections = self.projections
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            del self.model.projections
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
@@ -81,11 +114,17 @@ class DistillTrainer(BatchTrainer):
         labels = inputs.pop("labels")
         with torch.no_grad():
             goal = self.teacher(**inputs, output_hidden_states=True)
+            source = (
+                goal if self.source is None else self.source(**inputs, output_hidden_states=True)
+            )
+            states = source.hidden_states
         made = model(**inputs, output_hidden_states=True)
         valid = inputs["attention_mask"].bool()
         hidden = [
-            relative_error(a, b, valid)
-            for a, b in zip(made.hidden_states[1:], goal.hidden_states[1:], strict=True)
+            relative_error(project(a), states[layer + 1], valid)
+            for project, a, layer in zip(
+                self.projections, made.hidden_states[1:], self.layers, strict=True
+            )
         ]
         w = self.weights
         return (

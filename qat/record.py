@@ -13,7 +13,10 @@ from inhibi.kd.files import sha256, write_json
 if TYPE_CHECKING:
     from inhibi.kd.recipe import Recipe
 
-SAME = ("task", "teacher", "teacher_sha256", "recipe_sha256", "seed", "trained_teacher", "text")
+SAME = (
+    *("task", "teacher", "teacher_sha256", "student", "student_sha256"),
+    *("recipe_sha256", "seed", "trained_teacher", "text"),
+)
 PACKAGES = ("inhibi", "torch", "transformers", "brevitas", "datasets")
 
 
@@ -21,9 +24,8 @@ def describe(chosen: argparse.Namespace, recipe: "Recipe") -> dict[str, Any]:
     """The arguments, with hashes instead of paths, and the versions."""
     return {
         "task": chosen.task,
-        "teacher": Path(chosen.teacher).name,
-        # Empty for a name on the hub.
-        "teacher_sha256": sha256(Path(chosen.teacher)) if Path(chosen.teacher).is_dir() else "",
+        **_checkpoint("teacher", chosen.teacher),
+        **_checkpoint("student", chosen.student),
         "recipe": Path(chosen.recipe).stem,
         "recipe_sha256": recipe.sha256,
         "seed": recipe.seed,
@@ -31,6 +33,14 @@ def describe(chosen: argparse.Namespace, recipe: "Recipe") -> dict[str, Any]:
         "text": {Path(file).name: sha256(Path(file)) for file in chosen.text},
         "versions": {name: metadata.version(name) for name in PACKAGES},
     }
+
+
+def _checkpoint(role: str, path: str | None) -> dict[str, str | None]:
+    """Its name and its weights' hash, empty for a name on the hub; None where there is none."""
+    if path is None:
+        return {role: None, f"{role}_sha256": None}
+    hashed = sha256(Path(path)) if Path(path).is_dir() else ""
+    return {role: Path(path).name, f"{role}_sha256": hashed}
 
 
 def open_run(folder: Path, description: dict[str, Any], resume: bool) -> None:

@@ -7,16 +7,26 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
 from inhibi.kd.examples import Padding, batches
-from inhibi.kd.stages import Run, train
+from inhibi.kd.run import Run
+from inhibi.kd.shapes import same_shape
 from inhibi.kd.trainers import DistillTrainer
+from inhibi.kd.training import train
 from inhibi.qat.student import QuantizationSettings, QuantStudent, load
 
 
 def qat_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> QuantStudent:
-    """Quantize the float student and distill the teacher into it once more."""
+    """Quantize the float student and distill the teacher into it once more.
+
+    Where the teacher has another shape the hidden states to keep are the float student's.
+    """
     if not run.finished("qat"):
         stage = run.recipe.qat
-        extra = {"teacher": teacher, "weights": stage}
+        extra = {
+            "teacher": teacher,
+            "weights": stage,
+            "layers": range(student.config.num_hidden_layers),
+            "source": None if same_shape(teacher.config, student.config) else student,
+        }
         train(run, "qat", stage, DistillTrainer, calibrated(run, student), **extra)
     return load(run.folder / "qat")
 

@@ -4,6 +4,7 @@ It runs on padded batches with a mask; the file runs packed sentences. Results a
 for float rounding: every value lies on its integer grid, every rounding is the engine's.
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -88,10 +89,11 @@ def _attention(layer: LayerParts, heads: int, quantizer: Quantizer) -> QuantAtte
 
 
 class QuantStudent(nn.Module):
-    """Built from a float student, with its weights; see `load` for a saved one."""
+    """Built from a float student, with a copy of its weights; see `load` for a saved one."""
 
     def __init__(self, student: PreTrainedModel, settings: QuantizationSettings) -> None:
         super().__init__()
+        student = copy.deepcopy(student)  # it may go on as the teacher
         found = parts(student)
 
         def quantizer() -> QuantIdentity:

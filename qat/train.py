@@ -11,7 +11,7 @@ from inhibi.engine.errors import MissingExtra, command
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from inhibi.kd.stages import Run
+    from inhibi.kd.run import Run
 
 DESCRIPTION = """\
 Train an integer student: fine-tune a teacher on a task, align an inhibitor student with it layer by
@@ -35,6 +35,12 @@ def options(argv: list[str] | None) -> argparse.Namespace:
         "--teacher",
         required=True,
         help="a BERT or DistilBERT checkpoint: a folder or a name on the Hugging Face hub",
+    )
+    add(
+        "--student",
+        metavar="CHECKPOINT",
+        help="another such checkpoint with the teacher's vocabulary, for the student's shape and "
+        "first weights (default: the teacher, or those of its layers that the recipe names)",
     )
     add("--recipe", default="sst2", help="a TOML file or a packaged recipe's name (default: sst2)")
     add("--out", required=True, metavar="RUN", help="the run's folder")
@@ -79,9 +85,8 @@ def main(argv: list[str] | None = None) -> None:
 def run_stages(chosen: argparse.Namespace) -> None:
     """All stages of a run, skipping the finished ones."""
     from inhibi.kd.data import find_task
-    from inhibi.kd.predict import load_tokenizer
     from inhibi.kd.recipe import read_recipe
-    from inhibi.kd.stages import Run
+    from inhibi.kd.run import Run, shared_tokenizer
     from inhibi.qat.record import describe, open_run
     from inhibi.qat.stage import calibration_stage, qat_stage
 
@@ -96,7 +101,8 @@ def run_stages(chosen: argparse.Namespace) -> None:
         task=task,
         data_dir=chosen.data_dir,
         texts=tuple(chosen.text),
-        tokenizer=load_tokenizer(chosen.teacher),
+        tokenizer=shared_tokenizer(chosen.teacher, chosen.student),
+        student=chosen.student,
     )
     run.check(chosen.teacher)
     open_run(run.folder, describe(chosen, recipe), chosen.resume)

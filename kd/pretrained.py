@@ -1,4 +1,4 @@
-"""Teachers: a checkpoint from a folder or the hub with a head for the task."""
+"""Pretrained checkpoints: from a folder or the hub, with a head for the task."""
 
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
@@ -8,11 +8,12 @@ from inhibi.kd.data import Task
 from inhibi.kd.families import parts
 
 
-def load_teacher(name: str, task: Task, trained: bool) -> PreTrainedModel:
-    """The checkpoint with a classifier whose rows are the task's labels; safetensors only.
+def load_pretrained(name: str, task: Task, trained: bool) -> PreTrainedModel:
+    """The checkpoint in float32 with a classifier whose rows are the task's labels; safetensors
+    only.
 
     A head with the task's label names is put in the task's order. Any other is replaced by a new
-    one, to be fine-tuned, or refused where the checkpoint is to be used as it is (`trained`).
+    one, to be trained, or refused where the checkpoint is to be used as it is (`trained`).
     Raises `InputError`.
     """
     labels = task.labels or ("score",)
@@ -25,13 +26,16 @@ def load_teacher(name: str, task: Task, trained: bool) -> PreTrainedModel:
         model, info = AutoModelForSequenceClassification.from_pretrained(
             name,
             config=config,
+            dtype=torch.float32,  # else the file's, float16 included
             use_safetensors=True,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
     except (OSError, ValueError) as error:
-        raise InputError(f"no teacher {name}: {str(error).splitlines()[0]}") from error
+        raise InputError(f"no checkpoint {name}: {_reason(error)}") from error
     found = parts(model)
+    if getattr(config, "position_embedding_type", "absolute") != "absolute":
+        raise InputError(f"{name} has relative positions: choose one with learned positions")
     known = task.labels is None or sorted(own) == sorted(labels)
     if trained and (info["missing_keys"] or info["mismatched_keys"] or not known):
         raise InputError(
@@ -45,6 +49,17 @@ def load_teacher(name: str, task: Task, trained: bool) -> PreTrainedModel:
     model.config.problem_type = None if task.labels else "regression"
     model.config.finetuning_task = task.name
     return model
+
+
+def _reason(error: Exception) -> str:
+    """transformers' first line, and what to do where only safetensors are missing."""
+    first = str(error).splitlines()[0]
+    if "safetensors" not in first:
+        return first
+    return (
+        f"{first.rstrip('.')} (pickled weights, .bin, are never loaded: save the checkpoint "
+        "with safetensors)"
+    )
 
 
 def _reorder(classifier: torch.nn.Linear, order: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""Teachers: heads are matched by label names, students and other families are refused."""
+"""Pretrained checkpoints: heads are matched by label names; students, other families refused."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +19,8 @@ from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.data import find_task
 from inhibi.kd.examples import label_ids
 from inhibi.kd.predict import logits
+from inhibi.kd.pretrained import load_pretrained
 from inhibi.kd.student import make_student
-from inhibi.kd.teacher import load_teacher
 
 SST2 = find_task("sst2")
 TEXTS = ["a good film", "it was bad"]
@@ -31,11 +31,11 @@ def test_a_fine_tuned_head_is_put_in_the_tasks_order(tmp_path: Path) -> None:
     expected = logits(model, tiny_tokenizer(), TEXTS)
     save_teacher(tmp_path, model)
     assert (
-        logits(load_teacher(str(tmp_path), SST2, True), tiny_tokenizer(), TEXTS) == expected
+        logits(load_pretrained(str(tmp_path), SST2, True), tiny_tokenizer(), TEXTS) == expected
     ).all()
     model.config.id2label = {0: "POSITIVE", 1: "negative"}
     save_teacher(tmp_path, model)
-    teacher = load_teacher(str(tmp_path), SST2, True)
+    teacher = load_pretrained(str(tmp_path), SST2, True)
     assert (logits(teacher, tiny_tokenizer(), TEXTS) == expected[:, ::-1]).all()
     assert teacher.config.id2label == {0: "negative", 1: "positive"}
 
@@ -47,31 +47,31 @@ def test_a_head_of_other_labels_has_to_be_trained(names: dict[int, str], tmp_pat
     model = BertForSequenceClassification(config) if len(names) == 2 else BertModel(config)
     model.save_pretrained(tmp_path)
     with pytest.raises(InputError, match="has no head with the labels negative, positive"):
-        load_teacher(str(tmp_path), SST2, trained=True)
-    assert load_teacher(str(tmp_path), SST2, trained=False).classifier.out_features == 2
+        load_pretrained(str(tmp_path), SST2, trained=True)
+    assert load_pretrained(str(tmp_path), SST2, trained=False).classifier.out_features == 2
 
 
 def test_a_student_is_no_teacher(tmp_path: Path) -> None:
     save_teacher(tmp_path, make_student(tiny_bert(), InhibitorSettings()))
     with pytest.raises(InputError, match="is an inhibitor student"):
-        load_teacher(str(tmp_path), SST2, trained=False)
+        load_pretrained(str(tmp_path), SST2, trained=False)
 
 
 def test_other_families_are_refused(tmp_path: Path) -> None:
     config = RobertaConfig(vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=1)
     RobertaForSequenceClassification(config).save_pretrained(tmp_path)
     with pytest.raises(InputError, match="'roberta' is not supported"):
-        load_teacher(str(tmp_path), SST2, trained=False)
+        load_pretrained(str(tmp_path), SST2, trained=False)
 
 
 def test_no_teacher_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no teacher"):
-        load_teacher(str(tmp_path / "nowhere"), SST2, trained=False)
+    with pytest.raises(InputError, match="no checkpoint"):
+        load_pretrained(str(tmp_path / "nowhere"), SST2, trained=False)
 
 
 def test_a_regression_gets_one_logit(tmp_path: Path) -> None:
     save_teacher(tmp_path)
-    teacher = load_teacher(str(tmp_path), find_task("stsb"), trained=False)
+    teacher = load_pretrained(str(tmp_path), find_task("stsb"), trained=False)
     assert logits(teacher, tiny_tokenizer(), TEXTS).shape == (2, 1)
     assert teacher.config.problem_type == "regression"
 

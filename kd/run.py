@@ -1,0 +1,138 @@
+"""One run of `qat-train`: what it was started with, checked before any work."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
+
+from inhibi.engine.errors import InputError
+from inhibi.kd.data import Task, hold_back, load_split, load_texts
+from inhibi.kd.examples import Example, Examples, joined, label_ids, labelled, unlabelled
+from inhibi.kd.families import parts
+from inhibi.kd.predict import load_tokenizer
+from inhibi.kd.pretrained import load_pretrained
+from inhibi.kd.recipe import Recipe, Stage
+from inhibi.kd.shapes import compared_layers, taken_layers
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of `qat-train`: its folder, recipe, task and data.
+
+    student: the checkpoint that gives the student's shape and first weights, None for the
+    teacher's.
+    """
+
+    folder: Path
+    recipe: Recipe
+    task: Task
+    data_dir: str | None
+    texts: tuple[str, ...]
+    tokenizer: PreTrainedTokenizerBase
+    student: str | None = None
+
+    def finished(self, stage: str) -> bool:
+        """Whether this stage's metrics are written."""
+        return (self.folder / stage / "metrics.json").is_file()
+
+    @property
+    def pad(self) -> int:
+        """The id that fills a batch."""
+        return int(self.tokenizer.pad_token_id)
+
+    def check(self, teacher: str) -> None:
+        """`InputError` where recipe, data, teacher or student do not fit: before any work."""
+        for split in ("train", self.task.validation[0]):
+            label_ids(load_split(self.task, split, self.data_dir), self.task)
+        r = self.recipe
+        for stage in (r.teacher, r.align, r.distill, r.finetune, r.qat):
+            if stage.joined and (len(self.task.columns) > 1 or self.task.labels is None):
+                raise InputError(
+                    f"the recipe joins sentences, which {self.task.name} does not allow: "
+                    "set joined = 0 (it needs single sentences with labels)"
+                )
+            if stage.texts and not self.texts:
+                raise InputError(
+                    "the recipe mixes in unlabelled texts: name parquet files with --text, "
+                    "or set texts = 0 in a recipe of your own"
+                )
+        load_texts(list(self.texts))
+        if r.task_agnostic and not (r.align.texts and r.distill.texts):
+            raise InputError("a task-agnostic recipe needs texts in [align] and [distill]")
+        if not self.finished("teacher"):
+            self._check_shapes(self.load_teacher(teacher))
+
+    def _check_shapes(self, teacher: PreTrainedModel) -> None:
+        source, _ = self.student_source(teacher)
+        for name, model in {"teacher": teacher, "student": source}.items():
+            positions = parts(model).position.num_embeddings
+            if self.recipe.max_length > positions:
+                raise InputError(
+                    f"the recipe's max_length is {self.recipe.max_length}, the {name} has "
+                    f"{positions} positions: lower max_length"
+                )
+        if self.student:
+            compared_layers(self.recipe.layers, teacher.config, source.config)
+
+    def load_teacher(self, name: str) -> PreTrainedModel:
+        """The checkpoint to fine-tune, or the fine-tuned one where the recipe has no steps."""
+        set_seed(self.recipe.seed)  # a new head's weights
+        new = self.recipe.teacher.steps > 0 or self.recipe.task_agnostic
+        return load_pretrained(name, self.task, trained=not new)
+
+    def student_source(self, teacher: PreTrainedModel) -> tuple[PreTrainedModel, tuple[int, ...]]:
+        """The model with dot-product attention that the student is made from, and which of its
+        layers (0-based)."""
+        if self.student is None:
+            return teacher, taken_layers(self.recipe.layers, teacher.config)
+        set_seed(self.recipe.seed)  # a new head's weights
+        source = load_pretrained(self.student, self.task, trained=False)
+        return source, taken_layers((), source.config)
+
+    @cached_property
+    def rows(self) -> "tuple[Dataset, Dataset]":
+        """The examples to train on and those to score stages on."""
+        train = load_split(self.task, "train", self.data_dir)
+        if self.recipe.held_back:
+            return hold_back(train, self.task, self.recipe.held_back)
+        return train, load_split(self.task, self.task.validation[0], self.data_dir)
+
+    def examples(self, stage: Stage, task: bool = True) -> Examples:
+        """The training examples of a stage: the task's and joined ones (`task`), unlabelled
+        texts."""
+        rows = self.rows[0]
+        length, seed = self.recipe.max_length, self.recipe.seed
+        made: list[Example] = []
+        if task:
+            made += labelled(rows, self.task, self.tokenizer, length)
+        if stage.joined:
+            made += joined(rows, self.task, stage.joined, self.tokenizer, length, seed)
+        if stage.texts:
+            texts = load_texts(list(self.texts))
+            made += unlabelled(texts, stage.texts, self.tokenizer, length, seed)
+        return Examples(made)
+
+
+def shared_tokenizer(teacher: str, student: str | None) -> PreTrainedTokenizerBase:
+    """The student's tokenizer, which must have the teacher's vocabulary: both get the same ids.
+
+    Raises `InputError`.
+    """
+    theirs = load_tokenizer(teacher)
+    if student is None:
+        return theirs
+    ours = load_tokenizer(student)
+    if ours.get_vocab() != theirs.get_vocab():
+        raise InputError(
+            f"{student} and {teacher} have different vocabularies ({len(ours)} and {len(theirs)} "
+            "tokens), but teacher and student get the same ids: choose a student with the "
+            "teacher's vocabulary"
+        )
+    # A DistilBERT student's leaves out the token types, which a BERT teacher needs.
+    ours.model_input_names = list(dict.fromkeys(ours.model_input_names + theirs.model_input_names))
+    return ours

@@ -1,0 +1,116 @@
+"""How a stage trains: transformers' Trainer, resumed, scored and saved.
+
+Each stage owns a folder of the run, leaves a normal checkpoint there (safetensors, config.json,
+tokenizer) and writes metrics.json last: a folder with metrics.json is a finished stage.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import PreTrainedTokenizerBase, TrainingArguments
+
+from inhibi.kd.examples import Padding, batches, label_ids
+from inhibi.kd.files import write_json
+from inhibi.kd.predict import logits
+from inhibi.kd.recipe import Stage
+from inhibi.kd.run import Run
+from inhibi.kd.trainers import BatchTrainer
+
+
+def train(
+    run: Run,
+    name: str,
+    stage: Stage,
+    trainer_class: type[BatchTrainer],
+    model: nn.Module,
+    **extra: Any,
+) -> None:
+    """Train `model` as `stage` says, continuing at the last complete checkpoint if there is one."""
+    folder = run.folder / name
+    print(f"{name}: {stage.steps} steps", file=sys.stderr)
+    history: list[dict[str, float]] = []
+    if stage.steps:
+        agnostic = run.recipe.task_agnostic and name in ("align", "distill")
+        examples = run.examples(stage, task=not agnostic)
+        lengths = examples.lengths()
+        trainer = trainer_class(
+            model=model,
+            args=arguments(folder, stage, run.recipe.seed),
+            train_dataset=examples,
+            data_collator=Padding(run.pad, run.task.labels is None),
+            train_batches=batches(
+                lengths, stage.steps, stage.batch_size, stage.batch_tokens, run.recipe.seed
+            ),
+            **extra,
+        )
+        trainer.train(resume_from_checkpoint=last_checkpoint(folder / "checkpoints"))
+        history = trainer.state.log_history
+    save(model, run.tokenizer, folder)
+    write_json(
+        folder / "metrics.json",
+        {
+            "stage": name,
+            "steps": stage.steps,
+            "split": "held back" if run.recipe.held_back else run.task.validation[0],
+            "score": validate(run, model),
+            "log": history,
+        },
+    )
+
+
+def validate(run: Run, model: nn.Module) -> dict[str, float]:
+    """Accuracy, or Pearson's correlation for regression, on `run.rows[1]`."""
+    rows = run.rows[1]
+    made = logits(model, run.tokenizer, run.task.texts(rows))
+    labels = np.array(label_ids(rows, run.task))
+    if run.task.labels is None:
+        return {"pearson": float(np.corrcoef(made[:, 0], labels)[0, 1])}
+    return {"accuracy": float((made.argmax(-1) == labels).mean())}
+
+
+def save(model: nn.Module, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write the model (its own `save_pretrained`) and the tokenizer."""
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    model.save_pretrained(folder)  # type: ignore[operator]
+    tokenizer.save_pretrained(folder)
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint that was written to its end; trainer_state.json is written last."""
+    for checkpoint in sorted(
+        folder.glob("checkpoint-*"), key=lambda c: int(c.name.rpartition("-")[2]), reverse=True
+    ):
+        try:
+            json.loads((checkpoint / "trainer_state.json").read_text())
+        except (OSError, ValueError):
+            continue
+        return str(checkpoint)
+    return None
+
+
+def arguments(folder: Path, stage: Stage, seed: int) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(folder / "checkpoints"),
+        max_steps=stage.steps,
+        learning_rate=stage.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(stage.warmup * stage.steps),
+        weight_decay=stage.weight_decay,
+        optim="adamw_torch_fused",
+        bf16=stage.bf16,
+        use_cpu=not torch.cuda.is_available(),
+        save_steps=stage.save_steps,
+        save_total_limit=2,
+        logging_steps=min(50, stage.steps),
+        seed=seed,
+        report_to="none",
+        disable_tqdm=False,  # the bar stays although transformers' messages are off
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+    )
