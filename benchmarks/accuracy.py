@@ -1,0 +1,133 @@
+"""What the JSON files of runs say together: seeds side by side, models compared in pairs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.bootstrap import differences, interval, main_metric
+from benchmarks.scoring import unpack
+from inhibi.engine.errors import InputError
+
+COMPARATOR = "e0"  # its float model is the teacher of all others
+RECIPES = (COMPARATOR, "e1", "e2", "best")  # in this order; others behind them
+
+Run = Mapping[str, Any]  # the content of a JSON file
+Runs = Mapping[str, Sequence[Run]]  # of one task: by recipe, in the order of their seeds
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One model of one run."""
+
+    run: Run
+    model: Mapping[str, Any]
+
+    def value(self, name: str, metric: str) -> float | None:
+        """A metric on a set of examples."""
+        found = self.model["sets"].get(name)
+        return found and found["metrics"][metric]
+
+    def predictions(self, name: str) -> np.ndarray:
+        """Float [N]."""
+        return unpack(self.model["sets"][name]["predictions"])
+
+
+BySeed = Mapping[int, Answers]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean over the seeds, and the ends of its 95 % interval; in fractions."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def read_runs(folder: Path) -> dict[str, Runs]:
+    """By task, from FOLDER/TASK/*.json. Raises `InputError`."""
+    made: dict[str, dict[str, list[Run]]] = {}
+    for file in sorted(folder.glob("*/*.json")):
+        try:
+            run = json.loads(file.read_text("utf-8"))
+            made.setdefault(run["task"], {}).setdefault(run["recipe"], []).append(run)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{file} is no result ({error!r}): write it with python -m benchmarks.run_result"
+            ) from error
+    return {
+        task: {
+            recipe: sorted(runs[recipe], key=lambda run: run["seed"])
+            for recipe in sorted(runs, key=_place)
+        }
+        for task, runs in made.items()
+    }
+
+
+def _place(recipe: str) -> tuple[int, str]:
+    return RECIPES.index(recipe) if recipe in RECIPES else len(RECIPES), recipe
+
+
+def of(runs: Runs, recipe: str, name: str) -> dict[int, Answers]:
+    """A recipe's model ("teacher", "float", "ptq", "integer") by seed, where there is one."""
+    return {
+        run["seed"]: Answers(run, run["models"][name])
+        for run in runs.get(recipe, ())
+        if name in run["models"]
+    }
+
+
+def teachers(runs: Runs, recipe: str) -> dict[int, Answers]:
+    """The teacher of each of the recipe's runs; of a task-agnostic one, E0 of the same seed."""
+    return of(runs, COMPARATOR, "teacher") | of(runs, recipe, "teacher")
+
+
+def values(models: BySeed, name: str, metric: str) -> list[float]:
+    """A metric on a set of examples, one for each seed that has it."""
+    return [v for model in models.values() if (v := model.value(name, metric)) is not None]
+
+
+def difference(student: BySeed, teacher: BySeed, name: str) -> Difference | None:
+    """The main metric of the one minus that of the other on a set of examples, by the seeds that
+    both have; None where there is none."""
+    seeds = [
+        seed
+        for seed in sorted(student.keys() & teacher.keys())
+        if name in student[seed].model["sets"] and name in teacher[seed].model["sets"]
+    ]
+    if not seeds:
+        return None
+    first = student[seeds[0]].run
+    packed = first["references"][name]
+    if any(m[s].run["references"][name] != packed for m in (student, teacher) for s in seeds):
+        raise InputError(f"{first['task']}: runs were scored on different examples ({name})")
+    metric = main_metric(first["task"])
+    a, b = ([m[s].value(name, metric) or 0.0 for s in seeds] for m in (student, teacher))
+    samples = differences(
+        first["task"],
+        np.stack([teacher[seed].predictions(name) for seed in seeds]),
+        np.stack([student[seed].predictions(name) for seed in seeds]),
+        unpack(packed),
+    )
+    return Difference(float(np.mean(a) - np.mean(b)), *interval(samples))
+
+
+def equal(models: BySeed) -> float | None:
+    """Predictions equal to the float student's: a fraction, mean over the seeds."""
+    found = [model.model["equal_to_float"] for model in models.values()]
+    return None if None in found or not found else float(np.mean(found))
+
+
+def minutes(models: BySeed, stages: Sequence[str]) -> float | None:
+    """What these stages took, mean over the seeds; None where a run does not say."""
+    totals = []
+    for model in models.values():
+        taken = [model.run["stages"][s]["seconds"] for s in stages if s in model.run["stages"]]
+        if None in taken or not taken:
+            return None
+        totals.append(sum(taken) / 60)
+    return float(np.mean(totals)) if totals else None

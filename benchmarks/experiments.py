@@ -1,0 +1,132 @@
+"""Train and score a grid of recipes and seeds on a task; what is done is not done again.
+
+    python -m benchmarks.experiments --task sst2 --recipes e0 e1 e2 best --seeds 0 1 2 \\
+        --teacher all-MiniLM-L6-v2 --text wiki.parquet --runs runs
+
+For each seed E0 comes first: the others learn from the teacher that it fine-tunes, task-agnostic
+recipes from the checkpoint as it is. Each run is trained with quantization, calibrated without
+(--no-qat), and scored into RESULTS/TASK/RECIPE-SEED.json; its folder is RUNS/TASK/RECIPE-SEED.
+Interrupted, the same command continues.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.accuracy import COMPARATOR
+from benchmarks.results_page import RESULTS
+from inhibi.engine.errors import InputError, command
+from inhibi.kd.recipe import Recipe, read_recipe
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the grid, and the file that it writes last."""
+
+    name: str
+    module: str
+    arguments: tuple[str, ...]
+    written: Path
+    run: Path
+
+    def command(self) -> list[str]:
+        """Resumes where the run has begun."""
+        begun = self.module == TRAIN and (self.run / "run.json").is_file()
+        return [sys.executable, "-m", self.module, *self.arguments, *["--resume"] * begun]
+
+
+TRAIN, SCORE = "inhibi.qat.train", "benchmarks.run_result"
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    """Run `python -m benchmarks.experiments`."""
+    chosen = _options(argv)
+    grid = list(steps(chosen))
+    for step in grid:
+        print(f"{step.name}: {'done' if step.written.is_file() else 'to do'}", flush=True)
+    if chosen.plan:
+        return
+    for step in grid:
+        if step.written.is_file():
+            continue
+        print(f"{step.name} ...", flush=True)
+        started = time.monotonic()
+        if subprocess.run(step.command()).returncode:
+            raise InputError(f"{step.name} failed: mend what it said above and repeat the command")
+        print(f"{step.name}: {(time.monotonic() - started) / 60:.1f} minutes", flush=True)
+
+
+def steps(chosen: argparse.Namespace) -> Iterator[Step]:
+    """In the order in which they run: by seed, E0 first. Raises `InputError`."""
+    recipes = sorted(chosen.recipes, key=lambda recipe: _stem(recipe) != COMPARATOR)
+    for seed in chosen.seeds:
+        for recipe in recipes:
+            yield from _run(chosen, recipe, seed)
+
+
+def _run(chosen: argparse.Namespace, name: str, seed: int) -> Iterator[Step]:
+    recipe, label = read_recipe(name), f"{_stem(name)}-{seed}"
+    run = chosen.runs / chosen.task / label
+    data = ["--data-dir", chosen.data_dir] if chosen.data_dir else []
+    train = ["--task", chosen.task, "--recipe", name, "--seed", str(seed), "--out", str(run)]
+    train += [*_teacher(chosen, name, recipe, seed), *_texts(recipe, chosen.text), *data]
+    result = chosen.results / chosen.task / f"{label}.json"
+    length = ["--max-length", str(chosen.max_length)] if chosen.max_length else []
+    score = [str(run), "-o", str(result), *length, *data]
+    for title, module, arguments, written in (
+        ("train", TRAIN, train, run / "qat" / "metrics.json"),
+        ("calibrate", TRAIN, [*train, "--no-qat"], run / "ptq" / "metrics.json"),
+        ("score", SCORE, score, result),
+    ):
+        yield Step(f"{chosen.task} {label} {title}", module, tuple(arguments), written, run)
+
+
+def _teacher(chosen: argparse.Namespace, name: str, recipe: Recipe, seed: int) -> list[str]:
+    """E0 of the same seed has it, but for E0 itself and for what learns from the checkpoint."""
+    if recipe.task_agnostic or _stem(name) == COMPARATOR:
+        return ["--teacher", chosen.teacher]
+    shared = chosen.runs / chosen.task / f"{COMPARATOR}-{seed}" / "teacher"
+    if COMPARATOR not in map(_stem, chosen.recipes) and not (shared / "metrics.json").is_file():
+        raise InputError(f"{name} learns from {shared}, which is not there: add {COMPARATOR}")
+    return ["--teacher", str(shared), "--trained-teacher"]
+
+
+def _stem(recipe: str) -> str:
+    return Path(recipe).stem
+
+
+def _texts(recipe: Recipe, files: Sequence[str]) -> list[str]:
+    """Unlabelled texts are named only where the recipe reads some."""
+    stages = (recipe.teacher, recipe.align, recipe.distill, recipe.finetune, recipe.qat)
+    if not any(stage.texts for stage in stages):
+        return []
+    return [part for file in files for part in ("--text", file)]
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.experiments",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--task", required=True, help="a GLUE task or imdb")
+    add("--recipes", nargs="+", required=True, metavar="RECIPE", help="names or TOML files")
+    add("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
+    add("--teacher", required=True, metavar="DIR", help="the checkpoint that all start from")
+    add("--text", action="append", default=[], metavar="FILE", help="as for qat-train; repeatable")
+    add("--data-dir", metavar="DIR", help="folder of GLUE (default: INHIBI_DATA, hub)")
+    add("--max-length", type=int, metavar="N", help="tokens to read of each example in scoring")
+    add("--runs", type=Path, required=True, metavar="DIR", help="where runs are kept")
+    add("--results", type=Path, default=RESULTS, metavar="DIR", help="where scores are kept")
+    add("--plan", action="store_true", help="only say what is to be done")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""docs/RESULTS.md and docs/results.svg from the JSON files of runs, and from nothing else.
+
+    python -m benchmarks.results_page
+
+Runs stand in benchmarks/results/TASK/RECIPE-SEED.json (`python -m benchmarks.run_result`), trials
+of the method in benchmarks/results/TASK/ablations/ (`python -m benchmarks.ablation`), others'
+figures in benchmarks/papers.json.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.accuracy import Runs, read_runs
+from benchmarks.bootstrap import RESAMPLES
+from benchmarks.joined import TEXTS
+from benchmarks.results_papers import papers
+from benchmarks.results_plot import plot
+from benchmarks.results_tables import ablations, floors, models, provenance
+from inhibi.engine.errors import command
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PAPERS = ROOT / "benchmarks" / "papers.json"
+PAGE = ROOT / "docs" / "RESULTS.md"
+PLOT = ROOT / "docs" / "results.svg"
+
+HEAD = f"""\
+# Results
+
+`python -m benchmarks.results_page` writes this page from the JSON files in
+[benchmarks/results](../benchmarks/results) and [papers.json](../benchmarks/papers.json), one file a
+run; `python -m benchmarks.experiments` trains and scores the runs. Recipes: e0 is the teacher with
+its own dot-product attention, the comparator; e1, e2 and best are inhibitors
+([docs/TRAINING.md](TRAINING.md)).
+
+* Integers are scored by `glue-eval`'s code from the exported file on ONNX Runtime, never by fake
+  quantization. "Calibrated only" is post-training quantization of the float student.
+* Scores are means over the seeds, ± the standard deviation.
+* "To the teacher" is the difference in points of the task's main metric (F1 for MRPC and QQP) with
+  its 95 % interval: a paired bootstrap with {RESAMPLES:,} resamples, each of which draws examples
+  with replacement, the same for both models and all seeds, then seeds with replacement
+  ([bootstrap.py](../benchmarks/bootstrap.py)).
+* "As its float" is the share of predictions equal to those of the same run's float student.
+* "joined N" is accuracy on {TEXTS} texts of about N tokens each, validation sentences of one label
+  joined.
+* Minutes are those of the model's own stages after the teacher's; calibration is not counted.
+"""
+
+RUNS = """\
+## Runs
+
+Versions, the texts' hashes and every answer stand in the files. The last columns compare the
+integers with fake quantization of the same weights: equal predictions, and the median difference of
+logits over their deviation.
+"""
+
+ABLATIONS = """\
+## Changes of the method
+
+Accuracy in percent after each stage, on examples held back from training (the validation
+split is for the tables above alone), and the loss that was logged last.
+"""
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    """Run `python -m benchmarks.results_page`."""
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.results_page",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--results", type=Path, default=RESULTS, metavar="DIR", help="the JSON files")
+    add("--page", type=Path, default=PAGE, metavar="FILE", help="the page to write")
+    add("--plot", type=Path, default=PLOT, metavar="FILE", help="the plot to write")
+    chosen = parser.parse_args(argv)
+    chosen.page.write_text(page(chosen.results))
+    plot(read_runs(chosen.results), chosen.plot)
+
+
+def page(folder: Path) -> str:
+    """The whole page in Markdown, from a folder of results."""
+    results = read_runs(folder)
+    sections = [
+        HEAD,
+        "![scores by recipe](results.svg)" if results else "There are no runs yet.",
+        *(_task(task, runs) for task, runs in results.items()),
+        _ablations(read_trials(folder)),
+        papers(json.loads(PAPERS.read_text("utf-8")), results),
+        _provenance(results),
+    ]
+    return "\n\n".join(section.strip("\n") for section in sections if section) + "\n"
+
+
+def _task(task: str, runs: Runs) -> str:
+    run = next(iter(runs.values()))[0]
+    split, packed = next(iter(run["references"].items()))
+    title = f"## {task}\n\nSplit {split}, {len(packed.split()):,} examples."
+    return "\n\n".join(part for part in (title, models(runs), floors(task, runs)) if part)
+
+
+def read_trials(folder: Path) -> dict[str, list[Mapping[str, Any]]]:
+    """By task the trials in FOLDER/TASK/ablations, in the order of their files' names."""
+    made: dict[str, list[Mapping[str, Any]]] = {}
+    for file in sorted(folder.glob("*/ablations/*.json")):
+        trial = json.loads(file.read_text("utf-8"))
+        made.setdefault(file.parent.parent.name, []).append(trial)
+    return made
+
+
+def _ablations(trials: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    if not trials:
+        return ""
+    tables = (f"### {task}\n\n{ablations(found)}" for task, found in trials.items())
+    return "\n\n".join([ABLATIONS.strip(), *tables])
+
+
+def _provenance(results: Mapping[str, Runs]) -> str:
+    if not results:
+        return ""
+    tables = (f"### {task}\n\n{provenance(runs)}" for task, runs in results.items())
+    return "\n\n".join([RUNS.strip(), *tables])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The results page's tables of others' figures (benchmarks/papers.json) with ours beside them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accuracy import COMPARATOR, Runs, of, values
+from benchmarks.accuracy_floors import BEST
+from benchmarks.bootstrap import main_metric
+from benchmarks.markdown import table
+
+# Ours beside the papers': title, recipe, model.
+OURS = (
+    ("ours, teacher E0, float", COMPARATOR, "teacher"),
+    ("ours, E0, integers", COMPARATOR, "integer"),
+    ("ours, E1, float", "e1", "float"),
+    ("ours, E1, integers", "e1", "integer"),
+    ("ours, E2, float", "e2", "float"),
+    ("ours, E2, integers", "e2", "integer"),
+    ("ours, best, float", BEST, "float"),
+    ("ours, best, integers", BEST, "integer"),
+)
+
+
+def papers(found: Mapping[str, Any], results: Mapping[str, Runs]) -> str:
+    """The whole section."""
+    marks = "; ".join(f"{mark}: {meaning}" for mark, meaning in found["statuses"].items())
+    text = (
+        f"**Not the same teacher**: {_teacher(found, results)}Compare each student with its own "
+        "teacher, and its loss with theirs, not the figures themselves. All are percent, on "
+        f"validation splits. Status: {marks}."
+    )
+    return "\n\n".join(
+        [
+            "## Beside the papers",
+            text,
+            _glue(found["glue"], results),
+            _imdb(found["imdb"], results),
+            _int8(found["int8"], results),
+        ]
+    )
+
+
+def _teacher(found: Mapping[str, Any], results: Mapping[str, Runs]) -> str:
+    """Which checkpoints ours were fine-tuned from, and how large they are."""
+    runs = [run for task in results.values() for run in task.get(COMPARATOR, ())]
+    names = sorted({run["checkpoint"]["name"] for run in runs})
+    if not names:
+        return ""
+    # Four bytes a weight: the file's header is a few kilobytes.
+    size = max(run["models"]["teacher"]["bytes"] for run in runs) / 4e6
+    theirs = found["glue"]["million_parameters"]
+    return (
+        f"ours is {', '.join(names)} with {size:.0f} million parameters, theirs DistilBERT with "
+        f"{theirs} million. "
+    )
+
+
+def _glue(found: Mapping[str, Any], results: Mapping[str, Runs]) -> str:
+    tasks = found["tasks"]
+    header = ["", "status", "average", *(f"{task} {_short(task)}".strip() for task in tasks)]
+    rows = [
+        [row["name"], row["status"], f"{row['average']:.1f}", *(f"{x:.1f}" for x in row["scores"])]
+        for row in found["rows"]
+    ]
+    for title, recipe, name in OURS:
+        ours = [_score(results, task, recipe, name) for task in tasks]
+        if any(score is not None for score in ours):
+            rows.append([title, "", _average(ours), *map(_percent, ours)])
+    return f"### Inhibitors\n\n{found['source']}.\n\n" + table(header, rows)
+
+
+def _imdb(found: Mapping[str, Any], results: Mapping[str, Runs]) -> str:
+    rows = [[row["name"], row["status"], f"{row['score']:.2f}"] for row in found["rows"]]
+    for title, recipe, name in OURS:
+        score = _score(results, "imdb", recipe, name)
+        if score is not None:
+            rows.append([title, "", f"{score:.2f}"])
+    return f"### IMDB\n\n{found['source']}.\n\n" + table(["", "status", "accuracy, %"], rows)
+
+
+def _int8(found: Mapping[str, Any], results: Mapping[str, Runs]) -> str:
+    rows = [
+        [
+            row["system"],
+            f"{row['task']} {_short(row['task'])}".strip(),
+            row["status"],
+            f"{row['float']:.2f}",
+            f"{row['int8']:.2f}",
+            f"{row['int8'] - row['float']:+.2f}",
+        ]
+        for row in found["rows"]
+    ]
+    for task in results:
+        for recipe in (COMPARATOR, BEST):
+            pair = [_score(results, task, recipe, name) for name in ("float", "integer")]
+            if None not in pair:
+                a, b = pair
+                where = f"{task} {_short(task)}".strip()
+                change = f"{b - a:+.2f}"  # type: ignore[operator]
+                rows.append([f"ours, {recipe}", where, "", _percent(a, 2), _percent(b, 2), change])
+    header = ["", "task", "status", "float", "integers", "change"]
+    notes = "\n".join(f"* {n['system']}: {n['says']} [{n['status']}]." for n in found["notes"])
+    return f"### Integer transformers\n\n{table(header, rows)}\n\n{notes}"
+
+
+def _score(results: Mapping[str, Runs], task: str, recipe: str, name: str) -> float | None:
+    """Percent of the main metric on the first validation split, mean over the seeds."""
+    models = of(results.get(task, {}), recipe, name)
+    if not models:
+        return None
+    split = next(iter(next(iter(models.values())).run["references"]))
+    return 100 * float(np.mean(values(models, split, main_metric(task))))
+
+
+def _average(scores: Sequence[float | None]) -> str:
+    """Of all tasks or none."""
+    known = [score for score in scores if score is not None]
+    return f"{np.mean(known):.1f}" if len(known) == len(scores) else ""
+
+
+def _percent(score: float | None, digits: int = 1) -> str:
+    return "" if score is None else f"{score:.{digits}f}"
+
+
+def _short(task: str) -> str:
+    return {"matthews_correlation": "mcc", "f1": "F1", "pearson": "r"}.get(main_metric(task), "")

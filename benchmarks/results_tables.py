@@ -1,0 +1,164 @@
+"""The results page's tables of our own runs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accuracy import (
+    COMPARATOR,
+    Answers,
+    BySeed,
+    Run,
+    Runs,
+    difference,
+    equal,
+    minutes,
+    of,
+    teachers,
+    values,
+)
+from benchmarks.accuracy_floors import BEST, FLOORS
+from benchmarks.bootstrap import main_metric
+from benchmarks.markdown import table
+
+NAMES = {
+    "matthews_correlation": "Matthews' correlation",
+    "f1": "F1",
+    "pearson": "Pearson",
+    "spearmanr": "Spearman",
+}
+FLOAT = ("align", "distill", "finetune")
+# By the model's name: its title, the stages after the teacher's that made it.
+MODELS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "float": ("float", FLOAT),
+    "ptq": ("integers, calibrated only", FLOAT),
+    "integer": ("integers", (*FLOAT, "qat")),
+}
+
+
+def models(runs: Runs) -> str:
+    """One line a model, means over the seeds."""
+    first: Run = next(iter(runs.values()))[0]
+    splits = list(first["references"])
+    metrics = list(first["models"]["float"]["sets"][splits[0]]["metrics"])
+    header = ["", *(f"{NAMES.get(m, m)}" for m in metrics), "seeds", "to the teacher"]
+    header += ["as its float", *splits[1:], "minutes", "MB"]
+    rows = [_row("teacher, float", _any_teacher(runs), {}, splits, metrics, ("teacher",))]
+    for recipe in runs:
+        for name, (title, stages) in MODELS.items():
+            found = of(runs, recipe, name)
+            if not found or (recipe, name) == (COMPARATOR, "float"):  # that is the teacher
+                continue
+            row = _row(f"{recipe}, {title}", found, teachers(runs, recipe), splits, metrics, stages)
+            best = (recipe, name) == (BEST, "integer")
+            rows.append([f"**{cell}**" if best and cell else cell for cell in row])
+    return table(header, rows)
+
+
+def _any_teacher(runs: Runs) -> dict[int, Answers]:
+    """E0's, or those of the first recipe that has some."""
+    found = (of(runs, recipe, "teacher") for recipe in (COMPARATOR, *runs))
+    return next((models for models in found if models), {})
+
+
+def _row(
+    title: str,
+    found: BySeed,
+    teacher: BySeed,
+    splits: Sequence[str],
+    metrics: Sequence[str],
+    stages: Sequence[str],
+) -> list[str]:
+    if not found:
+        return [title, *[""] * (len(metrics) + len(splits) + 4)]
+    run = next(iter(found.values())).run
+    longer = [values(found, name, main_metric(run["task"])) for name in splits[1:]]
+    as_float, taken = equal(found), minutes(found, stages)
+    return [
+        title,
+        *(_mean(values(found, splits[0], metric)) for metric in metrics),
+        str(len(found)),
+        _difference(found, teacher, splits[0]),
+        f"{100 * as_float:.1f} %" if teacher and as_float is not None else "",
+        *(f"{100 * np.mean(scores):.1f}" if scores else "" for scores in longer),
+        f"{taken:.0f}" if taken else "",
+        f"{np.mean([m.model['bytes'] for m in found.values()]) / 1e6:.0f}",
+    ]
+
+
+def _mean(scores: Sequence[float]) -> str:
+    """With the standard deviation over the seeds."""
+    spread = f" ± {100 * np.std(scores, ddof=1):.2f}" if len(scores) > 1 else ""
+    return f"{100 * np.mean(scores):.2f}{spread}"
+
+
+def _difference(student: BySeed, teacher: BySeed, split: str) -> str:
+    found = difference(student, teacher, split)
+    if found is None:
+        return ""
+    mean, low, high = (100 * value for value in (found.mean, found.low, found.high))
+    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def floors(task: str, runs: Runs) -> str:
+    """Empty for a task without any."""
+    if task not in FLOORS:
+        return ""
+    rows = []
+    for floor in FLOORS[task]:
+        value = floor.measure(runs)
+        answer = "not measured" if value is None else "yes" if floor.reached(value) else "**no**"
+        sign = "<=" if floor.at_most else ">="
+        measured = "" if value is None else f"{value:.2f} {floor.unit}"
+        rows.append([floor.what, f"{sign} {floor.target:g} {floor.unit}", measured, answer])
+    return "### Floors\n\n" + table(["", "floor", "measured", "reached"], rows)
+
+
+def provenance(runs: Runs) -> str:
+    """One line a run: what it was made from and by."""
+    rows = [
+        [
+            f"{recipe} {run['seed']}",
+            f"`{run['recipe_sha256'][:12]}`",
+            ", ".join(f"{name} {stage['steps']:,}" for name, stage in run["stages"].items()),
+            f"`{run['models']['integer']['sha256'][:12]}`",
+            *_fake(run["fake_quantization"]),
+        ]
+        for recipe, some in runs.items()
+        for run in some
+    ]
+    header = ["recipe, seed", "recipe's SHA-256", "steps", "integer file's SHA-256"]
+    return table([*header, "as fake quantization", "logit difference"], rows)
+
+
+def _fake(found: Mapping[str, float]) -> list[str]:
+    equals = found.get("equal_predictions")
+    return [
+        "" if equals is None else f"{100 * equals:.1f} %",
+        f"{100 * found['median_difference']:.1f} %",
+    ]
+
+
+def ablations(trials: Sequence[Mapping[str, Any]]) -> str:
+    """One line a trial, score and last loss of each stage."""
+    stages = list(dict.fromkeys(name for trial in trials for name in trial["stages"]))
+    rows = [
+        [
+            trial["name"],
+            trial["change"],
+            "" if trial["seed"] is None else str(trial["seed"]),
+            *(_stage(trial["stages"].get(name)) for name in stages),
+        ]
+        for trial in trials
+    ]
+    return table(["", "change", "seed", *stages], rows)
+
+
+def _stage(stage: Mapping[str, Any] | None) -> str:
+    """Steps, score in percent, loss."""
+    if stage is None:
+        return ""
+    score = next(iter(stage["score"].values()))
+    loss = "" if stage["loss"] is None else f", loss {stage['loss']:.3g}"
+    return f"{100 * score:.2f} ({stage['steps']:,} steps{loss})"

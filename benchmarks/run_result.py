@@ -1,0 +1,182 @@
+"""A finished run of qat-train as one JSON: what it took, and what each of its models answers.
+
+    python -m benchmarks.run_result RUN -o benchmarks/results/sst2/best-0.json
+
+The float teacher and student are scored from their folders, integers from the file that
+export-onnx writes, on ONNX Runtime: by the code of glue-eval, on the validation split and, for
+SST-2, on sentences of it joined to 64, 128 and 256 tokens. Every model's answer to every example is
+kept, in the order of the split, so that models can be compared example by example.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.joined import joined_examples
+from benchmarks.machine import versions
+from benchmarks.scoring import Scored, agreement, pack, score_sets
+from inhibi.engine.checkpoint import Checkpoint
+from inhibi.engine.errors import InputError, command, say
+from inhibi.engine.model import load
+from inhibi.eval.examples import Examples, examples
+from inhibi.export.cli import export
+from inhibi.kd.data import Task, find_task
+from inhibi.kd.files import sha256, write_json
+from inhibi.kd.predict import load_tokenizer, logits
+from inhibi.qat.record import read
+
+FLOAT_STAGES = ("finetune", "distill", "teacher")  # the last that a run has is its float student
+STAGES = ("teacher", "align", "distill", "finetune", "qat", "ptq")
+INTEGERS = {"integer": "qat", "ptq": "ptq"}  # by the model's name the stage that is exported
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    """Run `python -m benchmarks.run_result`."""
+    chosen = _options(argv)
+    with _folder(chosen.export) as folder:
+        made = result(chosen.run, chosen.data_dir, chosen.max_length, folder)
+    chosen.output.parent.mkdir(parents=True, exist_ok=True)
+    write_json(chosen.output, made)
+    print(summary(made))
+
+
+def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path) -> dict[str, Any]:
+    """The content of a run's JSON. The integer files are written to `folder` as STAGE.onnx.
+
+    Metrics are fractions from -1 to 1. Raises `InputError` where the run is not finished.
+    """
+    described = read(run)
+    task = find_task(described["task"])
+    stages = {name: found for name in STAGES if (found := read_stage(run / name))}
+    student = next((name for name in FLOAT_STAGES if name in stages), None)
+    if student is None or "qat" not in stages:
+        raise InputError(f"{run} is not finished: run qat-train --out {run} --resume")
+    paths = {name: run / name for name in dict.fromkeys(("teacher", student)) if name in stages}
+    for stage in INTEGERS.values():
+        if stage in stages:
+            export(run, folder / f"{stage}.onnx", stage)
+            paths[stage] = folder / f"{stage}.onnx"
+    tokenizer = load(paths["qat"]).tokenizer
+    sets = example_sets(task, data_dir, tokenizer)
+    scored = {name: _score(task, sets, path, max_length) for name, path in paths.items()}
+    names = {"teacher": "teacher", "float": student, **INTEGERS}
+    first = task.validation[0]
+    return {
+        **{name: described.get(name) for name in ("task", "recipe", "recipe_sha256", "seed")},
+        "max_length": max_length,
+        "checkpoint": {"name": described.get("teacher"), "sha256": described.get("teacher_sha256")},
+        "text": described.get("text"),
+        "versions": described.get("versions"),
+        "scored_with": versions(),
+        "stages": stages,
+        "references": {name: pack(rows.references) for name, rows in sets.items()},
+        "models": {
+            name: _model(paths[which], scored[which], scored[student], first)
+            for name, which in names.items()
+            if which in paths
+        },
+        "fake_quantization": agreement(
+            _fake_logits(run, sets[first], max_length or tokenizer.max_tokens),
+            scored["qat"][first].logits,
+        ),
+    }
+
+
+def example_sets(task: Task, data_dir: str | None, tokenizer: Any) -> dict[str, Examples]:
+    """The validation splits, then "joined N" by its tokens."""
+    sets = {split: examples(task, split, data_dir, None) for split in task.validation}
+    longer = joined_examples(task, sets[task.validation[0]], tokenizer)
+    return sets | {f"joined {length}": rows for length, rows in longer.items()}
+
+
+def summary(made: Mapping[str, Any]) -> str:
+    """One line a model."""
+    return "\n".join(
+        f"{name}: "
+        + ", ".join(
+            f"{which} "
+            + " ".join(f"{metric} {value:.4f}" for metric, value in s["metrics"].items())
+            for which, s in model["sets"].items()
+        )
+        for name, model in made["models"].items()
+    )
+
+
+def read_stage(folder: Path) -> dict[str, Any] | None:
+    """Steps, seconds and score of a finished stage. Seconds are None where it did not train."""
+    file = folder / "metrics.json"
+    if not file.is_file():
+        return None
+    metrics = json.loads(file.read_text("utf-8"))
+    last = metrics.get("log", [])[-1:]
+    seconds = metrics.get("seconds", last[0].get("train_runtime") if last else None)
+    kept = {name: metrics.get(name) for name in ("steps", "split", "score")}
+    return kept | {"seconds": seconds}
+
+
+def _score(
+    task: Task, sets: Mapping[str, Examples], path: Path, max_length: int | None
+) -> dict[str, Scored]:
+    say(f"{path}")
+    model = Checkpoint(path) if path.is_dir() else load(path)
+    return score_sets(task, sets, model, max_length)
+
+
+def _model(
+    path: Path, scored: Mapping[str, Scored], student: Mapping[str, Scored], first: str
+) -> dict[str, Any]:
+    """The hash is that of the weights or the file; equal_to_float: share of equal labels."""
+    file = path / "model.safetensors" if path.is_dir() else path
+    found = scored[first]
+    return {
+        "sha256": sha256(path),
+        "bytes": file.stat().st_size,
+        "engine": "torch" if path.is_dir() else "ort",
+        "equal_to_float": found.equal(student[first]),
+        "sets": {
+            name: {"metrics": one.metrics, "predictions": pack(one.predictions)}
+            for name, one in scored.items()
+        },
+    }
+
+
+def _fake_logits(run: Path, rows: Examples, max_length: int) -> Any:
+    """Logits [B, labels] of the same weights in fake quantization."""
+    from inhibi.qat.student import load as load_quantized
+
+    folder = run / "qat"
+    return logits(load_quantized(folder), load_tokenizer(folder), rows.texts, max_length)
+
+
+@contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    if kept:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
+    else:
+        with tempfile.TemporaryDirectory() as made:
+            yield Path(made)
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.run_result",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("run", type=Path, metavar="RUN", help="the folder of a finished qat-train run")
+    add("-o", "--output", type=Path, required=True, metavar="FILE", help="the JSON to write")
+    add("--export", type=Path, metavar="DIR", help="keep the integer files: qat.onnx, ptq.onnx")
+    add("--data-dir", metavar="DIR", help="folder of GLUE (default: INHIBI_DATA, hub)")
+    add("--max-length", type=int, metavar="N", help="tokens to read of each example")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""docs/RESULTS.md: what it says follows from the JSON files."""
+
+import json
+from pathlib import Path
+
+import pytest
+from result_files import flipped, grid, run, save
+
+from benchmarks import ablation
+from benchmarks.accuracy import difference, of, read_runs, teachers
+from benchmarks.accuracy_floors import FLOORS
+from benchmarks.results_page import PAGE, PLOT, RESULTS, main, page
+from inhibi.engine.errors import InputError
+
+
+def test_the_committed_page_is_that_of_the_committed_results() -> None:
+    assert PAGE.read_text("utf-8") == page(RESULTS)
+
+
+def test_the_command_writes_page_and_plot(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")  # of the extra [bench]
+    save(tmp_path, grid())
+    arguments = ["--results", str(tmp_path), "--page", str(tmp_path / "page.md")]
+    for plot in ("one.svg", "two.svg"):
+        main([*arguments, "--plot", str(tmp_path / plot)])
+    assert (tmp_path / "page.md").read_text() == page(tmp_path)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_rows_and_floors_follow_from_the_runs(tmp_path: Path) -> None:
+    lines = page(save(tmp_path, grid())).splitlines()
+    (integers,) = (line for line in lines if line.startswith("| **best, integers**"))
+    cells = [cell.strip(" *") for cell in integers.split("|")[1:-1]]
+    assert cells[:3] == ["best, integers", "81.25 ± 8.84", "2"]
+    assert cells[3].startswith("-12.50 [")
+    assert cells[4:] == ["100.0 %", "81.2", "4", "80"]
+    for line in (
+        "| teacher, float | 93.75 ± 8.84 | 2 |  |  | 93.8 | 2 | 80 |",
+        "| teacher, float | >= 90 % | 93.75 % | yes |",
+        "| best integers below the teacher | <= 0.5 points | 12.50 points | **no** |",
+        "| the same on joined sentences, 64 tokens | <= 1 points | 12.50 points | **no** |",
+        "| the same on joined sentences, 128 tokens | <= 1 points |  | not measured |",
+        "| best integers below the integer dot product | <= 0.7 points | 6.25 points | **no** |",
+    ):
+        assert line in lines, line
+    assert "| ours, best, integers |  |  |  |  |  |  |  |  | 81.2 |  |  |" in lines
+
+
+def test_pages_of_no_runs_and_of_one_run_are_written(tmp_path: Path) -> None:
+    assert "There are no runs yet" in page(tmp_path)
+    (_, _, alone, _) = grid()
+    made = page(save(tmp_path, [alone]))
+    assert "| teacher, float | 87.50 | 1 |" in made
+    assert made.count("| not measured |") == 4
+
+
+def test_a_pair_has_the_seeds_of_both_and_the_same_examples(tmp_path: Path) -> None:
+    runs = read_runs(save(tmp_path, grid()[:3]))["sst2"]
+    found = difference(of(runs, "best", "integer"), teachers(runs, "best"), "validation")
+    assert found is not None
+    assert (found.mean, found.low, found.high) == (0, 0, 0)
+    assert difference(of(runs, "best", "ptq"), teachers(runs, "best"), "validation") is None
+    other = run("best", 0, {"integer": flipped()}) | {"references": {"validation": "1 1"}}
+    runs = read_runs(save(tmp_path, [other]))["sst2"]
+    with pytest.raises(InputError, match="different examples"):
+        difference(of(runs, "best", "integer"), teachers(runs, "best"), "validation")
+
+
+def test_an_agnostic_students_teacher_is_that_of_e0(tmp_path: Path) -> None:
+    runs = read_runs(save(tmp_path, [*grid(), run("e1", 1, {"float": flipped(5)})]))["sst2"]
+    found = difference(of(runs, "e1", "float"), teachers(runs, "e1"), "validation")
+    assert found is not None
+    assert found.mean == -1 / 8
+
+
+def test_every_floor_is_read_from_the_results(tmp_path: Path) -> None:
+    runs = grid()
+    for made in runs:
+        for name in ("joined 128", "joined 256"):
+            made["references"][name] = made["references"]["joined 64"]
+            for model in made["models"].values():
+                model["sets"][name] = model["sets"]["joined 64"]
+    read = read_runs(save(tmp_path, runs))["sst2"]
+    values = [floor.measure(read) for floor in FLOORS["sst2"]]
+    assert values == pytest.approx([93.75, 12.5, 12.5, 12.5, 12.5, 12.5, 100, 6.25])
+
+
+def test_a_damaged_result_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sst2").mkdir()
+    (tmp_path / "sst2" / "e0-0.json").write_text("{}")
+    with pytest.raises(InputError, match="e0-0.json is no result"):
+        read_runs(tmp_path)
+
+
+def test_ablations_take_held_back_examples_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run" / "align"
+    folder.mkdir(parents=True)
+    metrics = {"stage": "align", "steps": 800, "split": "held back", "score": {"accuracy": 0.875}}
+    log = [{"loss": 2.0}, {"loss": 1.25}, {"train_runtime": 60.0}]
+    (folder / "metrics.json").write_text(json.dumps(metrics | {"log": log}))
+    output = tmp_path / "results" / "sst2" / "ablations" / "one.json"
+    arguments = [str(tmp_path / "run"), "--name", "alignment", "--change", "longer"]
+    ablation.main([*arguments, "-o", str(output)])
+    written = page(tmp_path / "results")
+    assert "| alignment | longer |  | 87.50 (800 steps, loss 1.25) |" in written.splitlines()
+    (folder / "metrics.json").write_text(json.dumps(metrics | {"split": "validation", "log": log}))
+    with pytest.raises(SystemExit) as ended:
+        ablation.main([*arguments, "-o", str(output)])
+    assert ended.value.code == 2
+    assert "was scored on validation" in capsys.readouterr().err
+
+
+def test_the_committed_plot_stands_beside_the_page() -> None:
+    assert PLOT.is_file() == bool(read_runs(RESULTS))
