@@ -38,13 +38,13 @@ def tiny_bert(
     return BertForSequenceClassification(config).eval()
 
 
-def tiny_distilbert(seed: int = 0) -> PreTrainedModel:
+def tiny_distilbert(layers: int = 2, seed: int = 0) -> PreTrainedModel:
     """A random DistilBERT classifier of the tiny vocabulary."""
     torch.manual_seed(seed)
     config = DistilBertConfig(
         vocab_size=len(VOCABULARY),
         dim=16,
-        n_layers=2,
+        n_layers=layers,
         n_heads=2,
         hidden_dim=32,
         max_position_embeddings=40,
