@@ -31,9 +31,12 @@ class QuantAttention(nn.Module):
         """Context [B,T,C] from the product [B,T,3C] and the valid keys [B,T]."""
         channels = qkv.shape[-1] // 3
         qk = self.qk_quantizer(qkv[..., : 2 * channels])
-        v = self.v_quantizer(qkv[..., 2 * channels :])
-        q, k = (self._heads(x) for x in (qk.value / qk.scale).split(channels, -1))
-        context = self.context(q, k, self._heads(v.value / v.scale), qk.scale, v.scale, valid)
+        return self.attend(qk, self.v_quantizer(qkv[..., 2 * channels :]), valid)
+
+    def attend(self, qk: IntQuantTensor, v: IntQuantTensor, valid: Tensor) -> IntQuantTensor:
+        """Context [B,T,C] from Q and K side by side [B,T,2C], V [B,T,C] and the valid keys."""
+        q, k = self.queries_keys(qk.value / qk.scale)
+        context = self.context(q, k, self.per_head(v.value / v.scale), qk.scale, v.scale, valid)
         return self.quantizer(context.transpose(1, 2).flatten(2))
 
     def context(
@@ -42,7 +45,11 @@ class QuantAttention(nn.Module):
         """The float context [B,H,T,d] from whole numbers q, k, v [B,H,T,d]."""
         raise NotImplementedError
 
-    def _heads(self, x: Tensor) -> Tensor:
+    def queries_keys(self, qk: Tensor) -> list[Tensor]:
+        """Q and K [B,H,T,d] of [B,T,2C]."""
+        return [self.per_head(x) for x in qk.chunk(2, -1)]
+
+    def per_head(self, x: Tensor) -> Tensor:
         """[B,T,C] -> [B,H,T,d]."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
@@ -57,22 +64,21 @@ class QuantInhibitor(QuantAttention):
     def context(
         self, q: Tensor, k: Tensor, v: Tensor, qk_scale: Tensor, v_scale: Tensor, valid: Tensor
     ) -> Tensor:
-        z = self._z(manhattan(q, k), valid, qk_scale, v_scale, q.shape[-1])
+        z = self.z(q, k, qk_scale, v_scale, valid)
         context = inhibit(v, z, self.inhibitor.settings.signed)
         factor = length_factor(self.inhibitor.settings.n0, context, valid)
         return context * (v_scale * self.inhibitor.beta.view(-1, 1, 1)) * factor
 
-    def _z(
-        self, scores: Tensor, valid: Tensor, qk_scale: Tensor, v_scale: Tensor, width: int
-    ) -> Tensor:
+    def z(self, q: Tensor, k: Tensor, qk_scale: Tensor, v_scale: Tensor, valid: Tensor) -> Tensor:
         """Whole numbers [B,H,T,T] in [0, 127], 127 (which blocks every value) for padding."""
         alpha: Tensor = self.inhibitor.alpha
+        scores = manhattan(q, k)
         if self.inhibitor.settings.centred:
             scores = scores - round_half_up(mean_over_keys(scores, valid))
         else:
             alpha = -alpha
         factor, shift = score_parameters(
-            self.inhibitor.gamma / width**0.5 * qk_scale / v_scale, alpha / v_scale
+            self.inhibitor.gamma / q.shape[-1] ** 0.5 * qk_scale / v_scale, alpha / v_scale
         )
         z = round_half_up(scores * factor.view(-1, 1, 1) + shift.view(-1, 1, 1)).clamp(0, 127)
         return z.masked_fill(~valid[:, None, None, :], 127)

@@ -117,17 +117,22 @@ class QuantStudent(nn.Module):
         output_hidden_states: bool = True,
     ) -> Output:
         """input_ids, attention_mask, token_type_ids int64 [B,T]."""
-        ids = [input_ids, torch.arange(input_ids.shape[1], device=input_ids.device)]
-        if len(self.embeddings.tables) == 3:
-            ids.append(torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids)
         valid = attention_mask.bool()
-        x = self.embeddings(ids)
+        x = self.embeddings(self.table_ids(input_ids, token_type_ids))
         hidden = [x.value]
         for layer in self.layers:
             x = layer(x, valid)
             hidden.append(x.value)
         logits = self.classifier(self.pooler(x.set(value=x.value[:, 0])))
         return Output(logits, hidden if output_hidden_states else [])
+
+    def table_ids(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> list[Tensor]:
+        """What each embedding table is read with: words [B,T], positions [T], token types [B,T]
+        where the model has them."""
+        ids = [input_ids, torch.arange(input_ids.shape[1], device=input_ids.device)]
+        if len(self.embeddings.tables) == 3:
+            ids.append(torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids)
+        return ids
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write model.safetensors and config.json."""
