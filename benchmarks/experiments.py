@@ -45,7 +45,7 @@ TRAIN, SCORE = "inhibi.qat.train", "benchmarks.run_result"
 @command
 def main(argv: list[str] | None = None) -> None:
     """Run `python -m benchmarks.experiments`."""
-    chosen = _options(argv)
+    chosen = options(argv)
     grid = list(steps(chosen))
     for step in grid:
         print(f"{step.name}: {'done' if step.written.is_file() else 'to do'}", flush=True)
@@ -108,7 +108,8 @@ def _texts(recipe: Recipe, files: Sequence[str]) -> list[str]:
     return [part for file in files for part in ("--text", file)]
 
 
-def _options(argv: list[str] | None) -> argparse.Namespace:
+def options(argv: list[str] | None) -> argparse.Namespace:
+    """The parsed arguments."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.experiments",
         description=__doc__,

@@ -88,7 +88,7 @@ def test_every_floor_is_read_from_the_results(tmp_path: Path) -> None:
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:
     (tmp_path / "sst2").mkdir()
     (tmp_path / "sst2" / "e0-0.json").write_text("{}")
-    with pytest.raises(InputError, match="e0-0.json is no result"):
+    with pytest.raises(InputError, match=r"e0-0\.json is no result"):
         read_runs(tmp_path)
 
 

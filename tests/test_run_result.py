@@ -1,0 +1,199 @@
+"""From a run's folder to its JSON, and the plan of a grid of runs."""
+
+import json
+import subprocess
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_teacher import save_data, save_teacher, tiny_bert, tiny_tokenizer
+
+from benchmarks import experiments, run_result
+from benchmarks.joined import join
+from benchmarks.results_page import page
+from benchmarks.scoring import agreement, unpack
+from inhibi.engine.checkpoint import Checkpoint
+from inhibi.engine.errors import InputError
+from inhibi.engine.model import load
+from inhibi.kd.attention import InhibitorSettings
+from inhibi.kd.files import sha256
+from inhibi.kd.student import make_student
+from inhibi.qat.student import QuantizationSettings, QuantStudent
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run whose student was only calibrated."""
+    folder = tmp_path_factory.mktemp("run")
+    teacher = tiny_bert()
+    student = make_student(teacher, InhibitorSettings())
+    save_teacher(folder / "teacher", teacher)
+    save_teacher(folder / "distill", student)
+    for stage in ("qat", "ptq"):
+        made = QuantStudent(student, QuantizationSettings(1, 100.0))
+        with torch.no_grad():
+            made.train()(**tiny_tokenizer()("a good film with a bad plot", return_tensors="pt"))
+        (folder / stage).mkdir()
+        save_teacher(folder / stage, made)  # type: ignore[arg-type]
+    for stage in ("teacher", "distill", "qat", "ptq"):
+        log = [] if stage == "ptq" else [{"loss": 1.0}, {"train_runtime": 30.0}]
+        metrics = {"steps": 10, "split": "held back", "score": {"accuracy": 0.5}, "log": log}
+        (folder / stage / "metrics.json").write_text(json.dumps(metrics))
+    described = {"task": "sst2", "recipe": "best", "recipe_sha256": "ab", "seed": 3}
+    (folder / "run.json").write_text(json.dumps(described | {"teacher": "tiny"}))
+    return folder
+
+
+def test_a_run_becomes_one_file(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "results" / "sst2" / "best-3.json"
+    exported = tmp_path / "exported"
+    arguments = [str(run), "-o", str(file), "--export", str(exported), "--data-dir", str(data)]
+    run_result.main(arguments)
+    made = json.loads(file.read_text())
+    assert (made["task"], made["recipe"], made["seed"]) == ("sst2", "best", 3)
+    assert [stage["seconds"] for stage in made["stages"].values()] == [30, 30, 30, None]
+    references = unpack(made["references"]["validation"])
+    assert references.tolist() == [i % 2 for i in range(64)]
+
+    models = made["models"]
+    assert list(models) == ["teacher", "float", "integer", "ptq"]
+    texts = examples(data)
+    for name, path, model in (
+        ("teacher", run / "teacher", Checkpoint(run / "teacher")),
+        ("float", run / "distill", Checkpoint(run / "distill")),
+        ("integer", exported / "qat.onnx", load(exported / "qat.onnx", "numpy")),
+        ("ptq", exported / "ptq.onnx", load(exported / "ptq.onnx", "numpy")),
+    ):
+        found = models[name]
+        answers = [model.labels.index(str(a.label)) for a in model.classify(texts)]
+        assert unpack(found["sets"]["validation"]["predictions"]).tolist() == answers, name
+        accuracy = float((np.array(answers) == references).mean())
+        assert found["sets"]["validation"]["metrics"] == {"accuracy": pytest.approx(accuracy)}
+        assert found["sha256"] == sha256(path)
+    student, integers = (unpack(models[n]["sets"]["validation"]["predictions"]) for n in MODELS)
+    assert models["integer"]["equal_to_float"] == (student == integers).mean()
+    assert models["float"]["equal_to_float"] == 1
+    assert made["fake_quantization"]["equal_predictions"] == 1
+    assert made["fake_quantization"]["median_difference"] < 0.02
+    assert "best, integers" in page(tmp_path / "results")
+    assert "integer: validation accuracy" in capsys.readouterr().out
+
+
+MODELS = ("float", "integer")
+
+
+def examples(data: Path) -> list[str]:
+    from inhibi.kd.data import find_task, load_split
+
+    return list(load_split(find_task("sst2"), "validation", str(data))["sentence"])
+
+
+def test_an_unfinished_run_is_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run.json").write_text((run / "run.json").read_text())
+    with pytest.raises(SystemExit):
+        run_result.main([str(tmp_path), "-o", str(tmp_path / "x.json")])
+    assert "is not finished: run qat-train" in capsys.readouterr().err
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_joined_texts_keep_label_and_length() -> None:
+    texts = [f"{name} {'x ' * n}" for n in range(1, 12) for name in ("good", "bad")]
+    labels = [1, 0] * 11
+
+    def tokens(text: str) -> int:
+        return len(text.split())
+
+    made, goal = join(texts, labels, 30, tokens, 20)
+    assert len(made) == len(set(made)) == 20
+    assert all(27 <= tokens(text) <= 33 for text in made)
+    assert goal == [0, 1] * 10
+    for text, label in zip(made, goal, strict=True):
+        assert ("good" in text, "bad" in text) == (label == 1, label == 0)
+    assert join(texts, labels, 30, tokens, 20) == (made, goal)
+
+
+def test_agreement_of_logits() -> None:
+    fake = np.array([[2.0, 0.0], [0.0, 2.0]])
+    found = agreement(fake, fake + np.array([[0.5, -0.5], [-0.25, -2.5]]))
+    assert found == {"median_difference": 0.5, "equal_predictions": 0.5}
+    assert agreement(fake[:, :1], fake[:, :1]) == {"median_difference": 0.0}
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> Callable[..., list[str]]:
+    """The grid's command line for these recipes."""
+
+    def made(*recipes: str) -> list[str]:
+        return [
+            *("--task", "sst2", "--recipes", *recipes, "--seeds", "0", "1"),
+            *("--teacher", "checkpoint", "--text", "wiki.parquet"),
+            *("--runs", str(tmp_path / "runs"), "--results", str(tmp_path / "results")),
+        ]
+
+    return made
+
+
+def steps(arguments: list[str]) -> list[experiments.Step]:
+    return list(experiments.steps(experiments.options(arguments)))
+
+
+def test_e0_comes_first_and_teaches_the_others(
+    tmp_path: Path, arguments: Callable[..., list[str]]
+) -> None:
+    grid = steps(arguments("e2", "e1", "e0"))
+    runs = ("e0-0", "e2-0", "e1-0", "e0-1", "e2-1", "e1-1")
+    assert [step.name.split()[1] for step in grid[::3]] == list(runs)
+    assert [step.name.split()[2] for step in grid[:3]] == ["train", "calibrate", "score"]
+    commands = {step.name: " ".join(step.command()) for step in grid}
+    assert "--teacher checkpoint" in commands["sst2 e0-0 train"]
+    assert "--text" not in commands["sst2 e0-0 train"]
+    shared = tmp_path / "runs" / "sst2" / "e0-1" / "teacher"
+    assert f"--teacher {shared} --trained-teacher" in commands["sst2 e2-1 train"]
+    assert "--teacher checkpoint --text wiki.parquet" in commands["sst2 e1-1 train"]
+    assert commands["sst2 e2-1 calibrate"].endswith("--no-qat")
+    with pytest.raises(InputError, match="add e0"):
+        steps(arguments("e2"))
+
+
+def test_what_is_done_is_left_out_and_what_began_continues(
+    arguments: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    grid = steps(arguments("e0"))
+    first, _, _, second, *_ = grid
+    for run in (first.run, second.run):
+        run.mkdir(parents=True)
+        (run / "run.json").write_text("{}")
+    first.written.parent.mkdir()
+    first.written.write_text("{}")
+    ran: list[list[str]] = []
+
+    def fake(command: list[str]) -> Namespace:
+        """The third command fails."""
+        ran.append(command)
+        return Namespace(returncode=len(ran) // 3)
+
+    monkeypatch.setattr(subprocess, "run", fake)
+    experiments.main([*arguments("e0"), "--plan"])
+    assert not ran
+    shown = capsys.readouterr().out.splitlines()
+    assert shown == [f"{step.name}: {'to do' if i else 'done'}" for i, step in enumerate(grid)]
+    with pytest.raises(SystemExit) as ended:
+        experiments.main(arguments("e0"))
+    assert ended.value.code == 2
+    assert "sst2 e0-1 train failed" in capsys.readouterr().err
+    assert ran == [step.command() for step in grid[1:4]]
+    assert [command[-1] for command in (ran[0], ran[2])] == ["--resume", "--resume"]
