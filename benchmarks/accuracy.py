@@ -11,9 +11,12 @@ import numpy as np
 from benchmarks.bootstrap import differences, interval, main_metric
 from benchmarks.scoring import unpack
 from inhibi.engine.errors import InputError
+from inhibi.kd.data import TASKS
 
 COMPARATOR = "e0"  # its float model is the teacher of all others
 RECIPES = (COMPARATOR, "e1", "e2", "best")  # in this order; others behind them
+
+SCORES = tuple(task.name for task in TASKS.values() if task.labels is None)
 
 Run = Mapping[str, Any]  # the content of a JSON file
 Runs = Mapping[str, Sequence[Run]]  # of one task: by recipe, in the order of their seeds
@@ -73,7 +76,8 @@ def _place(recipe: str) -> tuple[int, str]:
 
 
 def of(runs: Runs, recipe: str, name: str) -> dict[int, Answers]:
-    """A recipe's model ("teacher", "float", "ptq", "integer") by seed, where there is one."""
+    """A recipe's model by seed, where there is one: "teacher", "float", "ptq", "integer" or
+    "unquantized"."""
     return {
         run["seed"]: Answers(run, run["models"][name])
         for run in runs.get(recipe, ())
@@ -116,10 +120,15 @@ def difference(student: BySeed, teacher: BySeed, name: str) -> Difference | None
     return Difference(float(np.mean(a) - np.mean(b)), *interval(samples))
 
 
-def equal(models: BySeed) -> float | None:
-    """Predictions equal to the float student's: a fraction, mean over the seeds."""
-    found = [model.model["equal_to_float"] for model in models.values()]
-    return None if None in found or not found else float(np.mean(found))
+def equal(first: BySeed, second: BySeed, name: str) -> float | None:
+    """The share of equal predictions on a set, mean over the seeds that both have; None where
+    there is none, and for scores, which are never equal."""
+    shares = [
+        float((first[seed].predictions(name) == second[seed].predictions(name)).mean())
+        for seed in sorted(first.keys() & second.keys())
+        if first[seed].run["task"] not in SCORES
+    ]
+    return float(np.mean(shares)) if shares else None
 
 
 def minutes(models: BySeed, stages: Sequence[str]) -> float | None:

@@ -37,9 +37,14 @@ def _below(
     return measure
 
 
-def _equal(runs: Runs) -> float | None:
-    found = equal(best(runs))
-    return None if found is None else 100 * found
+def _equal(
+    first: Callable[[Runs], BySeed], second: Callable[[Runs], BySeed]
+) -> Callable[[Runs], float | None]:
+    def measure(runs: Runs) -> float | None:
+        found = equal(first(runs), second(runs), SPLIT)
+        return None if found is None else 100 * found
+
+    return measure
 
 
 def best(runs: Runs) -> BySeed:
@@ -53,6 +58,9 @@ def _sst2() -> Sequence[Floor]:
 
     def student(runs: Runs) -> BySeed:
         return of(runs, BEST, "float")
+
+    def unquantized(runs: Runs) -> BySeed:
+        return of(runs, BEST, "unquantized")
 
     def comparator(runs: Runs) -> BySeed:
         return of(runs, COMPARATOR, "integer")
@@ -70,8 +78,26 @@ def _sst2() -> Sequence[Floor]:
             )
             for length in LENGTHS
         ),
-        Floor("best integers below their float student", 0.3, _below(best, student), POINTS, True),
-        Floor("best integers: predictions equal to their float student's", 99.5, _equal, "%"),
+        Floor(
+            "best integers below the same weights in float",
+            0.3,
+            _below(best, unquantized),
+            POINTS,
+            True,
+        ),
+        Floor(
+            "best integers: predictions equal to the same weights' in float",
+            99.5,
+            _equal(best, unquantized),
+            "%",
+        ),
+        Floor("best integers below the float student", 0.3, _below(best, student), POINTS, True),
+        Floor(
+            "best integers: predictions equal to the float student's",
+            99.5,
+            _equal(best, student),
+            "%",
+        ),
         Floor(
             "best integers below the integer dot product",
             0.7,

@@ -43,7 +43,9 @@ its own dot-product attention, the comparator; e1, e2 and best are inhibitors
   its 95 % interval: a paired bootstrap with {RESAMPLES:,} resamples, each of which draws examples
   with replacement, the same for both models and all seeds, then seeds with replacement
   ([bootstrap.py](../benchmarks/bootstrap.py)).
-* "As its float" is the share of predictions equal to those of the same run's float student.
+* "As the float student" is the share of predictions equal to those of the run's float student,
+  "as its weights in float" to those of the same weights with every quantizer off: training with
+  quantization moves the weights, rounding alone is the difference to the latter.
 * "joined N" is accuracy on {TEXTS} texts of about N tokens each, validation sentences of one label
   joined.
 * Minutes are those of the model's own stages after the teacher's; calibration is not counted.

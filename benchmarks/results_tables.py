@@ -33,8 +33,11 @@ FLOAT = ("align", "distill", "finetune")
 MODELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "float": ("float", FLOAT),
     "ptq": ("integers, calibrated only", FLOAT),
+    "unquantized": ("the integers' weights in float", (*FLOAT, "qat")),
     "integer": ("integers", (*FLOAT, "qat")),
 }
+# The model of the same weights without rounding.
+SAME_WEIGHTS = {"ptq": "float", "integer": "unquantized"}
 
 
 def models(runs: Runs) -> str:
@@ -43,14 +46,20 @@ def models(runs: Runs) -> str:
     splits = list(first["references"])
     metrics = list(first["models"]["float"]["sets"][splits[0]]["metrics"])
     header = ["", *(f"{NAMES.get(m, m)}" for m in metrics), "seeds", "to the teacher"]
-    header += ["as its float", *splits[1:], "minutes", "MB"]
-    rows = [_row("teacher, float", _any_teacher(runs), {}, splits, metrics, ("teacher",))]
+    header += ["as the float student", "as its weights in float", *splits[1:], "minutes", "MB"]
+    rows = [_row("teacher, float", _any_teacher(runs), [{}] * 3, splits, metrics, ("teacher",))]
     for recipe in runs:
         for name, (title, stages) in MODELS.items():
             found = of(runs, recipe, name)
             if not found or (recipe, name) == (COMPARATOR, "float"):  # that is the teacher
                 continue
-            row = _row(f"{recipe}, {title}", found, teachers(runs, recipe), splits, metrics, stages)
+            own = SAME_WEIGHTS.get(name)
+            beside = [
+                teachers(runs, recipe),
+                of(runs, recipe, "float") if name != "float" else {},
+                of(runs, recipe, own) if own else {},
+            ]
+            row = _row(f"{recipe}, {title}", found, beside, splits, metrics, stages)
             best = (recipe, name) == (BEST, "integer")
             rows.append([f"**{cell}**" if best and cell else cell for cell in row])
     return table(header, rows)
@@ -65,22 +74,24 @@ def _any_teacher(runs: Runs) -> dict[int, Answers]:
 def _row(
     title: str,
     found: BySeed,
-    teacher: BySeed,
+    beside: Sequence[BySeed],
     splits: Sequence[str],
     metrics: Sequence[str],
     stages: Sequence[str],
 ) -> list[str]:
+    """beside: the teacher, the float student and the same weights in float."""
     if not found:
-        return [title, *[""] * (len(metrics) + len(splits) + 4)]
+        return [title, *[""] * (len(metrics) + len(splits) + 5)]
+    teacher, *floats = beside
     run = next(iter(found.values())).run
     longer = [values(found, name, main_metric(run["task"])) for name in splits[1:]]
-    as_float, taken = equal(found), minutes(found, stages)
+    equals, taken = [equal(found, m, splits[0]) for m in floats], minutes(found, stages)
     return [
         title,
         *(_mean(values(found, splits[0], metric)) for metric in metrics),
         str(len(found)),
         _difference(found, teacher, splits[0]),
-        f"{100 * as_float:.1f} %" if teacher and as_float is not None else "",
+        *("" if share is None else f"{100 * share:.1f} %" for share in equals),
         *(f"{100 * np.mean(scores):.1f}" if scores else "" for scores in longer),
         f"{taken:.0f}" if taken else "",
         f"{np.mean([m.model['bytes'] for m in found.values()]) / 1e6:.0f}",

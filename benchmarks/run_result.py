@@ -4,8 +4,9 @@
 
 The float teacher and student are scored from their folders, integers from the file that
 export-onnx writes, on ONNX Runtime: by the code of glue-eval, on the validation split and, for
-SST-2, on sentences of it joined to 64, 128 and 256 tokens. Every model's answer to every example is
-kept, in the order of the split, so that models can be compared example by example.
+SST-2, on sentences of it joined to 64, 128 and 256 tokens. "unquantized" are the integers' weights
+with every quantizer off, "ptq" the integers of qat-train --no-qat. Every model's answer to every
+example is kept, in the order of the split, so that models can be compared example by example.
 """
 
 import argparse
@@ -16,9 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from benchmarks.joined import joined_examples
 from benchmarks.machine import versions
-from benchmarks.scoring import Scored, agreement, pack, score_sets
+from benchmarks.scoring import Scored, agreement, pack, score_logits, score_sets
+from benchmarks.unquantized import Unquantized
 from inhibi.engine.checkpoint import Checkpoint
 from inhibi.engine.errors import InputError, command, say
 from inhibi.engine.model import load
@@ -28,6 +32,7 @@ from inhibi.kd.data import Task, find_task
 from inhibi.kd.files import sha256, write_json
 from inhibi.kd.predict import load_tokenizer, logits
 from inhibi.qat.record import read
+from inhibi.qat.student import load as load_quantized
 
 FLOAT_STAGES = ("finetune", "distill", "teacher")  # the last that a run has is its float student
 STAGES = ("teacher", "align", "distill", "finetune", "qat", "ptq")
@@ -62,10 +67,22 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
             export(run, folder / f"{stage}.onnx", stage)
             paths[stage] = folder / f"{stage}.onnx"
     tokenizer = load(paths["qat"]).tokenizer
-    sets = example_sets(task, data_dir, tokenizer)
+    sets, first = example_sets(task, data_dir, tokenizer), task.validation[0]
     scored = {name: _score(task, sets, path, max_length) for name, path in paths.items()}
-    names = {"teacher": "teacher", "float": student, **INTEGERS}
-    first = task.validation[0]
+    quantized = load_quantized(run / "qat")
+
+    def same_weights(model: nn.Module) -> Scored:
+        made = logits(
+            model,
+            load_tokenizer(run / "qat"),
+            sets[first].texts,
+            tokenizer.length(max_length),
+        )
+        return score_logits(task, sets[first], made)
+
+    scored["unquantized"] = {first: same_weights(Unquantized(quantized))}
+    paths["unquantized"] = run / "qat"
+    names = {"teacher": "teacher", "float": student, **INTEGERS, "unquantized": "unquantized"}
     return {
         **{name: described.get(name) for name in ("task", "recipe", "recipe_sha256", "seed")},
         "max_length": max_length,
@@ -80,10 +97,7 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
             for name, which in names.items()
             if which in paths
         },
-        "fake_quantization": agreement(
-            _fake_logits(run, sets[first], max_length or tokenizer.max_tokens),
-            scored["qat"][first].logits,
-        ),
+        "fake_quantization": agreement(same_weights(quantized).logits, scored["qat"][first].logits),
     }
 
 
@@ -143,14 +157,6 @@ def _model(
             for name, one in scored.items()
         },
     }
-
-
-def _fake_logits(run: Path, rows: Examples, max_length: int) -> Any:
-    """Logits [B, labels] of the same weights in fake quantization."""
-    from inhibi.qat.student import load as load_quantized
-
-    folder = run / "qat"
-    return logits(load_quantized(folder), load_tokenizer(folder), rows.texts, max_length)
 
 
 @contextmanager

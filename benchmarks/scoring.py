@@ -1,4 +1,4 @@
-"""A model's metrics and answers on sets of examples, through `glue-eval`'s `score`."""
+"""A model's metrics and answers on sets of examples, through the code of `glue-eval`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from inhibi.engine.model import Model, Prediction
 from inhibi.engine.text import Text
 from inhibi.eval.examples import Examples
 from inhibi.eval.labels import label_ids
+from inhibi.eval.metrics import metrics
 from inhibi.eval.score import score
 from inhibi.kd.data import Task
 
@@ -58,15 +59,22 @@ def score_sets(
     made = {}
     for name, rows in sets.items():
         recorded = _Recorded(model)
-        metrics = score(task, rows, recorded, max_length, BATCH)["metrics"]  # type: ignore[arg-type]
+        found = score(task, rows, recorded, max_length, BATCH)  # type: ignore[arg-type]
         ids = label_ids(model.labels, rows.labels)[0] if rows.labels else {}
         predictions = [
             float(ids[a.label] if a.label is not None else a.score or 0.0) for a in recorded.answers
         ]
-        made[name] = Scored(
-            metrics, predictions, scale * np.array([a.logits for a in recorded.answers])
-        )
+        logits = scale * np.array([a.logits for a in recorded.answers])
+        made[name] = Scored(found["metrics"], predictions, logits)
     return made
+
+
+def score_logits(task: Task, rows: Examples, made: np.ndarray) -> Scored:
+    """Of logits [B, labels] whose columns are the task's labels, or its one score."""
+    answers = made[:, 0] if rows.labels is None else made.argmax(1)
+    predictions = [float(answer) for answer in answers]
+    found = metrics(task.name, predictions, rows.references)
+    return Scored(found, predictions, made)
 
 
 def agreement(fake: np.ndarray, integer: np.ndarray) -> dict[str, float]:

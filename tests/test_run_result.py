@@ -66,7 +66,7 @@ def test_a_run_becomes_one_file(
     assert references.tolist() == [i % 2 for i in range(64)]
 
     models = made["models"]
-    assert list(models) == ["teacher", "float", "integer", "ptq"]
+    assert list(models) == ["teacher", "float", "integer", "ptq", "unquantized"]
     texts = examples(data)
     for name, path, model in (
         ("teacher", run / "teacher", Checkpoint(run / "teacher")),
@@ -83,6 +83,9 @@ def test_a_run_becomes_one_file(
     student, integers = (unpack(models[n]["sets"]["validation"]["predictions"]) for n in MODELS)
     assert models["integer"]["equal_to_float"] == (student == integers).mean()
     assert models["float"]["equal_to_float"] == 1
+    # Calibrated alone: its weights are still the float student's.
+    own = models["unquantized"]["sets"]["validation"]
+    assert own == models["float"]["sets"]["validation"]
     assert made["fake_quantization"]["equal_predictions"] == 1
     assert made["fake_quantization"]["median_difference"] < 0.02
     assert "best, integers" in page(tmp_path / "results")
