@@ -33,6 +33,13 @@ def test_packaged_recipes(file: Path) -> None:
         ("[inhibitor]\nscope = 'token'", "write 'head' or 'layer'"),
         ("max_length = 2", "at least 8 tokens"),
         ("distill = 3", "must be a table"),
+        ("layers = 3", "layers must be a list of whole numbers, not 3"),
+        ("layers = [1, -1]", "layers must be a list of whole numbers"),
+        ("layers = [1, 2.0]", "layers must be a list of whole numbers"),
+        ("layers = [1, true]", "layers must be a list of whole numbers"),
+        ("layers = [3, 1]", "layers must increase"),
+        ("layers = [1, 1]", "layers must increase"),
+        ("seed = [1]", "seed must be a whole number"),
     ],
 )
 def test_mistakes(content: str, message: str, tmp_path: Path) -> None:
@@ -40,6 +47,12 @@ def test_mistakes(content: str, message: str, tmp_path: Path) -> None:
     file.write_text(content)
     with pytest.raises(InputError, match=message):
         read_recipe(file)
+
+
+def test_layers(tmp_path: Path) -> None:
+    assert read_recipe("sst2").layers == ()
+    (tmp_path / "r.toml").write_text("layers = [0, 2]\n")
+    assert read_recipe(tmp_path / "r.toml").layers == (0, 2)
 
 
 def test_an_unknown_recipe_names_the_known_ones() -> None:
