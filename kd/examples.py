@@ -75,7 +75,7 @@ def unlabelled(
     chosen = draw.sample(texts, min(count, len(texts)))
     encoded = tokenizer(chosen, truncation=True, max_length=max_length)
     examples = _examples(encoded, [float(NO_LABEL)] * len(chosen))
-    return [_cut(example, draw.randint(8, max_length)) for example in examples]
+    return [cut(example, draw.randint(8, max_length)) for example in examples]
 
 
 def joined(
@@ -109,7 +109,7 @@ def _join(sentences: Sequence[str], words: int, draw: random.Random) -> str:
     return text.strip()
 
 
-def _cut(example: Example, length: int) -> Example:
+def cut(example: Example, length: int) -> Example:
     """The first tokens and the last one ([SEP])."""
     return {
         name: value

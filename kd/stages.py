@@ -5,7 +5,7 @@ import sys
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from inhibi.kd.examples import Padding
+from inhibi.kd.examples import Padding, cut
 from inhibi.kd.families import parts
 from inhibi.kd.run import Run
 from inhibi.kd.scalars import fit_scalars
@@ -14,7 +14,8 @@ from inhibi.kd.student import load, make_student
 from inhibi.kd.trainers import AlignTrainer, DistillTrainer, TaskTrainer
 from inhibi.kd.training import train
 
-FITTED = 32  # examples whose statistics set the initial gamma, alpha and beta
+# Examples, and tokens of each, whose statistics set the initial gamma, alpha and beta: a few seconds.
+FITTED, FITTED_TOKENS = 32, 32
 
 
 def teacher_stage(run: Run, name: str) -> PreTrainedModel:
@@ -51,7 +52,8 @@ def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
 def _some_inputs(run: Run) -> dict[str, Tensor]:
     """A few of the align stage's examples, spread over its kinds of text."""
     rows = run.examples(run.recipe.align, task=not run.recipe.task_agnostic).rows
-    batch = Padding(run.pad, run.task.labels is None)(rows[:: max(1, len(rows) // FITTED)][:FITTED])
+    some = [cut(row, FITTED_TOKENS) for row in rows[:: max(1, len(rows) // FITTED)][:FITTED]]
+    batch = Padding(run.pad, run.task.labels is None)(some)
     del batch["labels"]
     return batch
 
