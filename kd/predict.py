@@ -13,7 +13,8 @@ from inhibi.engine.text import Text
 
 
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
-    """The checkpoint's tokenizer, which must be WordPiece. Raises `InputError`."""
+    """The checkpoint's tokenizer, which must be WordPiece and have a padding token; it always gives
+    token types. Raises `InputError`."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError) as error:
@@ -24,6 +25,10 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
             f"the tokenizer at {path} is {kind}: only WordPiece is supported, "
             "choose a BERT or DistilBERT checkpoint"
         )
+    if tokenizer.pad_token_id is None:
+        raise InputError(f"the tokenizer at {path} has no pad_token: name it, for example [PAD]")
+    # Many leave the types out, but the exported file reads them. DistilBERT takes no notice.
+    tokenizer.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
     return tokenizer
 
 

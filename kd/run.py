@@ -133,6 +133,4 @@ def shared_tokenizer(teacher: str, student: str | None) -> PreTrainedTokenizerBa
             "tokens), but teacher and student get the same ids: choose a student with the "
             "teacher's vocabulary"
         )
-    # A DistilBERT student's leaves out the token types, which a BERT teacher needs.
-    ours.model_input_names = list(dict.fromkeys(ours.model_input_names + theirs.model_input_names))
     return ours

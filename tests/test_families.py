@@ -9,7 +9,7 @@ import pytest
 import torch
 from pyarrow import parquet
 from tiny_run import train
-from tiny_teacher import save_data, tiny_bert, tiny_distilbert
+from tiny_teacher import save_data, tiny_bert, tiny_distilbert, tiny_tokenizer
 from transformers import (
     BertConfig,
     BertForMaskedLM,
@@ -137,6 +137,17 @@ def test_cased_and_multilingual_tokenizers(
     made = load_tokenizer(tmp_path)
     assert isinstance(made, BertTokenizer)
     assert made.tokenize(MIXED) == tokens
+
+
+def test_pairs_have_token_types_whatever_the_tokenizer_was_saved_with(tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    tokenizer.save_pretrained(tmp_path)
+    assert load_tokenizer(tmp_path)("a", "b")["token_type_ids"] == [0, 0, 0, 1, 1]
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="has no pad_token"):
+        load_tokenizer(tmp_path)
 
 
 def test_a_cased_bert_without_a_head_learns_three_labels(
