@@ -15,6 +15,7 @@ COMMANDS = {
         "distil a teacher into an inhibitor student, train it for int8",
     ),
     "export-onnx": ("inhibi.export.cli", "write a trained student as one ONNX file of integers"),
+    "diagnose": ("inhibi.export.diagnose", "show which operator of a student costs accuracy"),
     "glue-eval": ("inhibi.eval.glue", "score a student or a checkpoint on GLUE and IMDB"),
     "energy-report": ("inhibi.eval.energy_report", "count operations and bytes, estimate energy"),
 }
@@ -67,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = Parser(
         "inhibi",
         "Integer transformers without dot products.",
-        f"commands:\n{listed}\n\nEach is also a program of its own. See inhibi COMMAND --help.",
+        f"commands:\n{listed}\n\nSee inhibi COMMAND --help.",
         usage="inhibi COMMAND ...",
     )
     if name.startswith("-"):

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from inhibi.engine.table import columns
+
 Tensors = Sequence[tuple[str, np.ndarray]]
 
 
@@ -14,8 +16,7 @@ def table(tensors: Tensors) -> str:
         shape = "x".join(map(str, values.shape)) or "scalar"
         ends = (str(values.min()), str(values.max())) if values.size else ("-", "-")
         rows.append((name, shape, str(values.dtype), *ends))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(_row(row, widths) for row in rows)
+    return columns(rows, left=3)
 
 
 def first_difference(engines: tuple[str, str], left: Tensors, right: Tensors) -> str | None:
@@ -41,9 +42,3 @@ def _values(engines: tuple[str, str], a: np.ndarray, b: np.ndarray) -> str:
 
 def _kind(values: np.ndarray) -> str:
     return f"{values.dtype} {list(values.shape)}"
-
-
-def _row(row: Sequence[str], widths: Sequence[int]) -> str:
-    texts = [text.ljust(width) for text, width in zip(row[:3], widths, strict=False)]
-    numbers = [text.rjust(width) for text, width in zip(row[3:], widths[3:], strict=True)]
-    return "  ".join([*texts, *numbers])

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from inhibi.engine.table import render
 from inhibi.eval.comparison import FP32_DOT_PRODUCT, INTEGER_DOT_PRODUCT, INTEGER_INHIBITOR
-from inhibi.eval.table import render
 
 INTEGERS = (INTEGER_DOT_PRODUCT, INTEGER_INHIBITOR)
 PARTS = ("operations", "memory", "total")

@@ -108,7 +108,7 @@ def _open(options: argparse.Namespace) -> "tuple[Path, Model | Checkpoint, str]"
 
 
 def _table(results: Sequence[dict[str, Any]]) -> str:
-    from inhibi.eval.table import render
+    from inhibi.engine.table import render
 
     names = list(results[0]["metrics"])
     rows = [

@@ -5,7 +5,7 @@ from pathlib import Path
 from inhibi.engine.cli import Parser
 from inhibi.engine.errors import InputError, MissingExtra, command
 from inhibi.kd.data import find_task
-from inhibi.qat.record import read
+from inhibi.qat.record import finished
 
 EXAMPLES = """\
 example:
@@ -37,14 +37,8 @@ def export(run: Path, output: Path, stage: str = "qat") -> None:
 
     Raises `InputError`.
     """
-    described = read(run) | {"stage": stage}
+    described = finished(run, stage)
     task = find_task(described["task"])
-    folder = run / stage
-    if not (folder / "metrics.json").is_file():
-        missing = "--no-qat " if stage == "ptq" else ""
-        raise InputError(
-            f"{run} holds no finished {stage} stage: run qat-train {missing}--out {run} --resume"
-        )
     if not output.parent.is_dir():
         raise InputError(f"no folder {output.parent} to write {output.name} to")
     try:
@@ -55,6 +49,7 @@ def export(run: Path, output: Path, stage: str = "qat") -> None:
         raise MissingExtra("train", error.name or "torch") from error
     from inhibi.export.graph import build, write
 
+    folder = run / stage
     trained, tokenizer = load(folder), load_tokenizer(folder)
     try:
         student = integer_student(trained, tokenizer, task, described)

@@ -54,19 +54,19 @@ def integer_student(
     for layer in quant_layers:
         layers.append(_layer(layer, residual[-1], max_tokens))
         residual.append(scale(layer.output_norm.quantizer))
-    classifier, output_scale = _classifier(student.classifier, scale(student.pooler.quantizer))
+    unit = output_scale(student)
     labels = tuple(config.id2label[i] for i in range(len(config.id2label)))
     return IntegerStudent(
         embeddings=_embeddings(student.embeddings),
         layers=tuple(layers),
         pooler=_lookup(student.pooler, residual[-1]),
-        classifier=classifier,
+        classifier=_classifier(student.classifier, unit),
         heads=attention.heads,
         max_tokens=max_tokens,
         family=config.model_type,
         problem="regression" if len(labels) == 1 else "classification",
         labels=labels,
-        output_scale=output_scale,
+        output_scale=unit,
         tokenizer=tokenizer_json(tokenizer),
         **_inhibition(attention),
         token_types=len(student.embeddings.tables) == 3,
@@ -82,6 +82,11 @@ def integer_student(
 def scale(quantizer: QuantIdentity) -> float:
     """The activation scale that a quantizer has learned."""
     return float(quantizer(torch.zeros(1)).scale)
+
+
+def output_scale(student: QuantStudent) -> float:
+    """What the integer logits are multiplied by to be the float model's."""
+    return scale(student.pooler.quantizer) * float(student.classifier.quant_weight().scale)
 
 
 def tokenizer_json(tokenizer: PreTrainedTokenizerBase) -> str:
@@ -129,13 +134,12 @@ def _linear(linear: QuantLinear, scale_in: float, scale_out: Floats | float) -> 
     )
 
 
-def _classifier(linear: QuantLinear, scale_in: float) -> tuple[Linear, float]:
-    """The classifier, whose weights share one scale, and the logits' scale."""
+def _classifier(linear: QuantLinear, unit: float) -> Linear:
+    """The classifier, whose weights share one scale; `unit` is the logits'."""
     quantized = linear.quant_weight()
-    unit = scale_in * float(quantized.scale)
     bias = fixed.round_half_up(_array(linear.bias) / unit)
     weight = np.ascontiguousarray(quantized.int().numpy().T)
-    return Linear(weight, bias.astype(np.int32)), unit
+    return Linear(weight, bias.astype(np.int32))
 
 
 def _lookup(lookup: QuantLookup, scale_in: float) -> LookupLinear:

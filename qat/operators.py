@@ -4,6 +4,7 @@ Names are those of the file's nodes (docs/SPEC.md), but that `layer.i.qkv` is tw
 `layer.i.v`, which have a scale each.
 """
 
+import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -49,7 +50,8 @@ def operators(student: QuantStudent, ids: list[Tensor], valid: Tensor) -> list[O
             embeddings.norm.quantizer,
         )
     ]
-    for i, layer in enumerate(student.layers):
+    layers: list[QuantLayer] = list(student.layers)  # type: ignore[arg-type]
+    for i, layer in enumerate(layers):
         made += _layer(f"layer.{i}", layer, x, valid)
         x = made[-1].name
     pooler, classifier = student.pooler, student.classifier
@@ -170,3 +172,26 @@ def run(
 def _with_scale(quantizer: QuantIdentity, x: Tensor) -> IntQuantTensor:
     """x as it is, with the quantizer's scale: biases and residuals are counted in it."""
     return quantizer(torch.zeros(1)).set(value=x)
+
+
+def with_cached_weights(student: QuantStudent) -> QuantStudent:
+    """A copy that rounds its weights once, not in every run: most of a short run's time."""
+    made = copy.deepcopy(student).eval()
+    for linear in made.modules():
+        if isinstance(linear, QuantLinear):
+            linear.weight_quant.cache_inference_quant_weight = True
+    return made
+
+
+@torch.no_grad()
+def with_rounded_weights(student: QuantStudent) -> QuantStudent:
+    """A copy whose weights and tables lie on their grids, so that its exact operators have the
+    weights' rounding alone."""
+    made = copy.deepcopy(student)
+    for linear in made.modules():
+        if isinstance(linear, QuantLinear):
+            linear.weight.data = linear.quant_weight().value
+    embeddings = made.embeddings
+    for i, table in enumerate(embeddings.tables):
+        table.data = embeddings.integers(i, table) * (embeddings.multipliers[i] * embeddings.unit)
+    return made

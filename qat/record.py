@@ -65,6 +65,19 @@ def open_run(folder: Path, description: dict[str, Any], resume: bool) -> None:
             )
 
 
+def finished(folder: Path, stage: str) -> dict[str, Any]:
+    """run.json of a run whose stage "qat" or "ptq" is finished, with that stage: what the exported
+    file says of its provenance. Raises `InputError`."""
+    made = read(folder) | {"stage": stage}
+    if not (folder / stage / "metrics.json").is_file():
+        missing = "--no-qat " if stage == "ptq" else ""
+        raise InputError(
+            f"{folder} holds no finished {stage} stage: "
+            f"run qat-train {missing}--out {folder} --resume"
+        )
+    return made
+
+
 def read(folder: Path) -> dict[str, Any]:
     """The run's run.json. Raises `InputError`."""
     file = folder / "run.json"
