@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.joined import TEXTS
 from benchmarks.markdown import table
 from inhibi.engine.errors import InputError, command
 
@@ -57,11 +56,11 @@ def section(run: Mapping[str, Any]) -> str:
         if (model := run["models"].get(key))
     ]
     integer, fake = run["models"]["integer"], run["fake_quantization"]
-    count = len(run["references"][sets[0]].split())
+    counts = [f"{len(packed.split()):,}" for packed in run["references"].values()]
     parts = [
         "## Scores",
         f"File: {integer['bytes']:,} bytes, SHA-256\n`{integer['sha256']}`.",
-        f"{run['task']}, split {sets[0]}, {count:,} examples. Joined: {TEXTS} texts each, "
+        f"{run['task']}, split {sets[0]}, {counts[0]} examples. Joined: {counts[-1]} texts each, "
         "sentences of one label joined to\nso many tokens, give or take a tenth. Every answer "
         "stands in the JSON beside this file.",
         table(["", *metrics, *sets[1:]], rows),

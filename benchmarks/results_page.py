@@ -15,7 +15,6 @@ from typing import Any
 
 from benchmarks.accuracy import Runs, read_runs
 from benchmarks.bootstrap import RESAMPLES
-from benchmarks.joined import TEXTS
 from benchmarks.results_papers import papers
 from benchmarks.results_plot import plot
 from benchmarks.results_tables import ablations, floors, models, provenance
@@ -46,8 +45,7 @@ its own dot-product attention, the comparator; e1, e2 and best are inhibitors
 * "As the float student" is the share of predictions equal to those of the run's float student,
   "as its weights in float" to those of the same weights with every quantizer off: training with
   quantization moves the weights, rounding alone is the difference to the latter.
-* "joined N" is accuracy on {TEXTS} texts of about N tokens each, validation sentences of one label
-  joined.
+* "joined N" is accuracy on texts of about N tokens, validation sentences of one label joined.
 * Minutes are those of the model's own stages after the teacher's; calibration is not counted.
 """
 
@@ -100,8 +98,8 @@ def page(folder: Path) -> str:
 
 def _task(task: str, runs: Runs) -> str:
     run = next(iter(runs.values()))[0]
-    split, packed = next(iter(run["references"].items()))
-    title = f"## {task}\n\nSplit {split}, {len(packed.split()):,} examples."
+    sizes = (f"{name}: {len(packed.split()):,}" for name, packed in run["references"].items())
+    title = f"## {task}\n\nExamples: {', '.join(sizes)}."
     return "\n\n".join(part for part in (title, models(runs), floors(task, runs)) if part)
 
 
