@@ -16,6 +16,9 @@ from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 
+QUERIES = 16  # computed together without gradients, so that the caches hold what is between
+
+
 @dataclass(frozen=True)
 class InhibitorSettings:
     """How a student inhibits; stands in its config.json under "inhibitor".
@@ -92,7 +95,12 @@ def length_factor(n0: float, value: Tensor, valid: Tensor | None) -> Tensor | fl
 def manhattan(query: Tensor, key: Tensor) -> Tensor:
     """S_ij = sum_k |q_ik - k_jk|: [B,H,T,T] from [B,H,T,d]."""
     if not _differentiable(query, key):
-        return torch.stack([_scores(q, k) for q, k in zip(query, key, strict=True)])
+        return torch.stack(
+            [
+                torch.cat([_scores(some, k) for some in q.split(QUERIES, 1)], 1)
+                for q, k in zip(query, key, strict=True)
+            ]
+        )
     out: Tensor = _Manhattan.apply(query.flatten(0, 1), key.flatten(0, 1))
     return out.unflatten(0, query.shape[:2])
 
@@ -103,14 +111,19 @@ def inhibit(value: Tensor, z: Tensor, signed: bool) -> Tensor:
     value [B,H,T,d], z [B,H,T,T] >= 0; returns [B,H,T,d].
     """
     if not _differentiable(value, z):
-        return torch.stack([_inhibit(v, x, signed) for v, x in zip(value, z, strict=True)])
+        return torch.stack(
+            [
+                torch.cat([_inhibit(v, some, signed) for some in x.split(QUERIES, 1)], 1)
+                for v, x in zip(value, z, strict=True)
+            ]
+        )
     out: Tensor = _Inhibit.apply(value.flatten(0, 1), z.flatten(0, 1), signed)
     return out.unflatten(0, value.shape[:2])
 
 
 def _differentiable(*tensors: Tensor) -> bool:
-    """Whether gradients will be asked for. Without them sentences run one by one, uncompiled:
-    compiling takes longer than a few answers."""
+    """Whether gradients will be asked for. Without them sentences run one by one and some queries
+    at a time, uncompiled: compiling takes longer than a few answers."""
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 

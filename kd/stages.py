@@ -14,7 +14,7 @@ from inhibi.kd.student import load, make_student
 from inhibi.kd.trainers import AlignTrainer, DistillTrainer, TaskTrainer
 from inhibi.kd.training import train
 
-# Examples, and tokens of each, whose statistics set the initial gamma, alpha and beta: a few seconds.
+# Examples, and tokens of each, whose statistics set the initial gamma, alpha and beta (seconds).
 FITTED, FITTED_TOKENS = 32, 32
 
 

@@ -1,5 +1,6 @@
 """transformers' Trainer with the project's batches and the distillation losses."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,13 @@ class BatchTrainer(Trainer):
     def __init__(self, *args: Any, train_batches: list[list[int]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.train_batches = train_batches
+        self.since = time.perf_counter()
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Adds the seconds since the entry before: a resumed run's history has the time of all."""
+        now = time.perf_counter()
+        super().log(logs | {"seconds": now - self.since}, start_time)
+        self.since = now
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         loader = DataLoader(

@@ -56,6 +56,7 @@ def train(
         {
             "stage": name,
             "steps": stage.steps,
+            "seconds": sum(entry["seconds"] for entry in history) if history else None,
             "split": "held back" if run.recipe.held_back else run.task.validation[0],
             "score": validate(run, model),
             "log": history,
