@@ -108,6 +108,10 @@ class Diagnosis:
         """dB by which the logits come nearer to `exact` where this operator does not round."""
         return self.operators[operator].others.db - self.operators["logits"].rounding.db
 
-    def worst(self) -> list[str]:
+    def costliest(self) -> list[str]:
         """The operators, those first whose rounding costs the logits most."""
         return sorted(self.operators, key=self.gain, reverse=True)
+
+    def lowest(self) -> list[str]:
+        """The operators, those first that lose most of their own output."""
+        return sorted(self.operators, key=lambda name: self.operators[name].own.db)

@@ -20,12 +20,12 @@ MODELS = {
 
 LEGEND = """\
 dB: signal to noise, more is better.
-  own      the operator's output beside its float form's, given the same inputs
+  own      the operator's output beside its float form's, given the same inputs; *: the 5 lowest
   weights  of it, what rounding the weights alone gives
   rounding its output beside the same weights in float from the ids on: all rounding so far
   student  its output beside the float student's
   alone    the logits beside the same weights in float where it alone rounds
-  gain     dB that the logits gain where it alone does not round; #1 to #5 gain most
+  gain     dB that the logits gain where it alone does not round: #1 to #5 cost most
 sat.: values at -127 or 127. rms: in LSB, of 127. 0 to 3+: LSB between training and the file."""
 
 
@@ -33,7 +33,8 @@ def as_dict(made: Diagnosis, labels: Sequence[float] | None) -> dict[str, Any]:
     """All numbers, ready for JSON: dB (null without noise), LSB, shares in [0, 1]."""
     return {
         "operators": {name: _operator(made, name) for name in made.operators},
-        "worst": made.worst()[:MARKED],
+        "costliest": made.costliest()[:MARKED],
+        "lowest": made.lowest()[:MARKED],
         "inhibition": {
             name: {
                 "zero": layer.zero / layer.pairs,
@@ -90,10 +91,12 @@ def text(content: dict[str, Any]) -> str:
 
 def _operators(content: dict[str, Any]) -> str:
     decibels = ("own", "weights", "rounding", "student", "alone")
-    ranks = {name: f"#{i}" for i, name in enumerate(content["worst"], 1)}
+    ranks = {name: f"#{i}" for i, name in enumerate(content["costliest"], 1)}
     rows = []
     for name, found in content["operators"].items():
+        mark = "*" if name in content["lowest"] else " "
         cells = [name, *(_number(found[title], 1) for title in decibels)]
+        cells[1] += mark
         cells += [_number(found["gain"], 2), ranks.get(name, "")]
         if "rms" in found:
             cells += [f"{found['saturated']:.2%}", f"{found['rms']:.1f}"]

@@ -84,6 +84,7 @@ def scale(quantizer: QuantIdentity) -> float:
     return float(quantizer(torch.zeros(1)).scale)
 
 
+@torch.no_grad()
 def output_scale(student: QuantStudent) -> float:
     """What the integer logits are multiplied by to be the float model's."""
     return scale(student.pooler.quantizer) * float(student.classifier.quant_weight().scale)

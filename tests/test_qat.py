@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from brevitas.nn import QuantIdentity
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from tiny_teacher import tiny_bert, tiny_distilbert, tiny_tokenizer
-from torch import Tensor
 from transformers import PreTrainedModel
 
 from inhibi.engine.errors import InputError
 from inhibi.engine.session import open_session
 from inhibi.engine.text import Tokenizer
+from inhibi.export.diagnosis import Diagnosis
 from inhibi.export.graph import build, write
 from inhibi.export.integers import IntegerStudent
+from inhibi.export.side_by_side import diagnose
 from inhibi.export.student import integer_student
 from inhibi.export.weight_pairs import limit_pairs as limit_integers
 from inhibi.kd.attention import InhibitorSettings
@@ -102,73 +102,33 @@ def exported(student: QuantStudent, path: Path) -> IntegerStudent:
     return integers
 
 
-def recorded(student: QuantStudent, text: str) -> tuple[dict[str, Tensor], Tensor]:
-    """Integers [T,C] of every quantizer by the graph's node names, and the logits."""
-    found: dict[str, Tensor] = {}
-    hooks = [
-        module.register_forward_hook(
-            lambda _, __, made, name=name: found.update({name: (made.value / made.scale)[0]})
-        )
-        for name, module in student.named_modules()
-        if isinstance(module, QuantIdentity)
-    ]
-    batch = tiny_tokenizer()([text], return_tensors="pt")
-    with torch.no_grad():
-        made = student(**batch).logits[0]
-    for hook in hooks:
-        hook.remove()
-    return found, made
-
-
-# The quantizers whose outputs, side by side, are a node's output.
-NODES = {
-    "qkv": ("attention.qk_quantizer", "attention.v_quantizer"),
-    "attention": ("attention.quantizer",),
-    "attention_output": ("attention_norm.quantizer",),
-    "intermediate": ("intermediate.quantizer",),
-    "output": ("output_norm.quantizer",),
-}
-
-
-def differences(student: QuantStudent, path: Path) -> dict[str, np.ndarray]:
-    """Node name to |trained - exported| of all texts, in LSB; the logits' in their own unit."""
+def diagnosed(student: QuantStudent, path: Path) -> Diagnosis:
+    """Training beside the file at `path`, on the texts."""
     session = open_session(path, "numpy", 1)
     tokenizer = Tokenizer(session.metadata.tokenizer, session.metadata.max_tokens)
-    names = {"embeddings": ("embeddings.norm.quantizer",)} | {
-        f"layer.{i}.{node}": tuple(f"layers.{i}.{q}" for q in quantizers)
-        for i in range(len(student.layers))
-        for node, quantizers in NODES.items()
-    }
-    made: dict[str, list[np.ndarray]] = {name: [] for name in (*names, "logits")}
-    for text in TEXTS:
-        found, trained_logits = recorded(student, text)
-        traced = dict(session.trace(tokenizer.encode(text)))
-        for node, quantizers in names.items():
-            exported = traced[node].astype(int) - 128  # of the last layer the first token alone
-            trained = torch.cat([found[q] for q in quantizers], -1).numpy()[: len(exported)]
-            made[node].append(np.abs(trained - exported).ravel())
-        logits = traced["logits"][0] * session.metadata.output_scale
-        made["logits"].append(np.abs(logits - trained_logits.numpy()))
-    return {name: np.concatenate(values) for name, values in made.items()}
+    return diagnose(student, student, session, [tokenizer.encode(text) for text in TEXTS])
 
 
 def test_integers_equal_training_layer_by_layer(student: QuantStudent, tmp_path: Path) -> None:
     exported(student, tmp_path / "student.onnx")
-    made = differences(student, tmp_path / "student.onnx")
-    deviation = np.std([recorded(student, text)[1].numpy() for text in TEXTS])
-    assert np.median(made.pop("logits")) < 0.02 * deviation
-    for node, lsb in made.items():
-        assert lsb.max() < 1.5, f"{node}: {lsb.max()} LSB"
-        assert (lsb > 0.5).mean() < 0.02, f"{node}: {(lsb > 0.5).mean():.1%} differ"
-    assert made["embeddings"].max() < 0.5
-    assert made["layer.0.qkv"].max() < 0.5
+    made = diagnosed(student, tmp_path / "student.onnx")
+    trained = made.logits["trained"]
+    assert np.median(np.abs(made.logits["integers"] - trained)) < 0.02 * trained.std()
+    errors = {name: error.lsb for name, error in made.operators.items() if error.values}
+    assert len(errors) == 2 + 6 * len(student.layers)
+    for name, lsb in errors.items():
+        assert lsb[2:].sum() == 0, f"{name}: {lsb}"
+        assert lsb[1] < 0.02 * lsb.sum(), f"{name}: {lsb[1] / lsb.sum():.1%} differ"
+    for name in ("embeddings", "layer.0.qk", "layer.0.v"):
+        assert errors[name][1] == 0
 
 
 def test_a_saved_student_is_the_same(student: QuantStudent, tmp_path: Path) -> None:
     student.save_pretrained(tmp_path)
     again = load(tmp_path)
-    for text in TEXTS:
-        assert torch.equal(recorded(student, text)[1], recorded(again, text)[1])
+    batch = tiny_tokenizer()(TEXTS, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        assert torch.equal(student(**batch).logits, again(**batch).logits)
 
 
 @pytest.mark.parametrize("file", ["config.json", "model.safetensors"])
@@ -195,12 +155,8 @@ def test_a_channel_of_nearly_zero_weights_keeps_its_bias(tmp_path: Path) -> None
     integers = exported(student, tmp_path / "student.onnx")
     linear = integers.layers[0].intermediate
     assert abs(int(linear.bias[3])) < 2**27
-    session = open_session(tmp_path / "student.onnx", "numpy", 1)
-    found, _ = recorded(student, "a good film")
-    tokenizer = Tokenizer(session.metadata.tokenizer, session.metadata.max_tokens)
-    traced = dict(session.trace(tokenizer.encode("a good film")))["layer.0.intermediate"]
-    trained = found["layers.0.intermediate.quantizer"].numpy()[:, 3]
-    assert np.abs(trained - (traced[:, 3].astype(int) - 128)).max() < 0.5
+    made = diagnosed(student, tmp_path / "student.onnx")
+    assert made.operators["layer.0.intermediate"].lsb[1:].sum() == 0
 
 
 def test_hidden_states_stay_near_the_floats() -> None:
