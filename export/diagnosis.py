@@ -38,8 +38,9 @@ class OperatorError:
     weights: the same where nothing but its weights is rounded. rounding: its output beside that of
     the same weights run without any quantizer from the ids on. student: beside that of the float
     student which the weights came from. alone: the logits' error where no other operator rounds.
-    others: the logits' error where all others round. saturated: values at -127 or 127. lsb:
-    differences between the file's integers and training's of 0, 1, 2 and more.
+    others: the logits' error where all others round. saturated: values at -127 or 127. peak:
+    the largest value before it is cut to 127, in LSB. lsb: differences between the file's integers
+    and training's of 0, 1, 2 and more.
     """
 
     own: Noise = field(default_factory=Noise)
@@ -51,6 +52,7 @@ class OperatorError:
     values: int = 0
     saturated: int = 0
     squares: float = 0.0
+    peak: float = 0.0
     lsb: np.ndarray = field(default_factory=lambda: np.zeros(4, int))
 
     def add_integers(self, trained: Tensor, exported: np.ndarray) -> None:

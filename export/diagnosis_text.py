@@ -11,6 +11,9 @@ from inhibi.export.diagnosis import Diagnosis, OperatorError
 
 MARKED = 5  # operators
 
+DECIBELS = ("own", "weights", "rounding", "student", "alone")
+TITLES = ("operator", *DECIBELS, "gain", "", "sat.", "rms", "peak", "0", "1", "2", "3+")
+
 MODELS = {
     "student": "float student",
     "exact": "trained weights, float",
@@ -26,7 +29,8 @@ dB: signal to noise, more is better.
   student  its output beside the float student's
   alone    the logits beside the same weights in float where it alone rounds
   gain     dB that the logits gain where it alone does not round: #1 to #5 cost most
-sat.: values at -127 or 127. rms: in LSB, of 127. 0 to 3+: LSB between training and the file."""
+sat.: values at -127 or 127. rms, peak: in LSB of 127, the peak before it is cut there.
+0 to 3+: LSB between training and the file."""
 
 
 def as_dict(made: Diagnosis, labels: Sequence[float] | None) -> dict[str, Any]:
@@ -49,14 +53,11 @@ def as_dict(made: Diagnosis, labels: Sequence[float] | None) -> dict[str, Any]:
 
 def _operator(made: Diagnosis, name: str) -> dict[str, Any]:
     error: OperatorError = made.operators[name]
-    found: dict[str, Any] = {
-        title: _finite(getattr(error, title).db)
-        for title in ("own", "weights", "rounding", "student", "alone")
-    }
+    found: dict[str, Any] = {title: _finite(getattr(error, title).db) for title in DECIBELS}
     found["gain"] = _finite(made.gain(name))
     if error.values:  # the logits are not rounded to 8 bits
         found["saturated"] = error.saturated / error.values
-        found["rms"] = error.rms
+        found["rms"], found["peak"] = error.rms, error.peak
         found["lsb"] = (error.lsb / error.values).tolist()
     return found
 
@@ -90,20 +91,18 @@ def text(content: dict[str, Any]) -> str:
 
 
 def _operators(content: dict[str, Any]) -> str:
-    decibels = ("own", "weights", "rounding", "student", "alone")
     ranks = {name: f"#{i}" for i, name in enumerate(content["costliest"], 1)}
     rows = []
     for name, found in content["operators"].items():
         mark = "*" if name in content["lowest"] else " "
-        cells = [name, *(_number(found[title], 1) for title in decibels)]
+        cells = [name, *(_number(found[title], 1) for title in DECIBELS)]
         cells[1] += mark
         cells += [_number(found["gain"], 2), ranks.get(name, "")]
         if "rms" in found:
-            cells += [f"{found['saturated']:.2%}", f"{found['rms']:.1f}"]
+            cells += [f"{found['saturated']:.2%}", f"{found['rms']:.1f}", f"{found['peak']:.0f}"]
             cells += [f"{share:.1%}" for share in found["lsb"]]
-        rows.append(cells + [""] * (14 - len(cells)))
-    titles = ("operator", *decibels, "gain", "", "sat.", "rms", "0", "1", "2", "3+")
-    return render(titles, rows)
+        rows.append(cells + [""] * (len(TITLES) - len(cells)))
+    return render(TITLES, rows)
 
 
 def _number(db: float | None, digits: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from brevitas.nn import QuantIdentity
 from torch import Tensor
 
 from inhibi.engine.session import Sentence, Session
@@ -82,6 +83,8 @@ class _Batch:
         goal = self._rows(operator.name, operator.exact(*inputs))
         error.own.add(goal, self._rows(operator.name, self.rounded[operator.name]))
         error.weights.add(goal, self._rows(operator.name, weights.exact(*inputs)))
+        if operator.quantizer is not None:
+            error.peak = max(error.peak, float(goal.abs().max() / _scale(operator.quantizer)))
 
     def _add_error(self, operator: Operator, error: OperatorError) -> None:
         name = operator.name
@@ -95,7 +98,7 @@ class _Batch:
             known = {other: before[other] for other in self.names[: self.names.index(name)]}
             noise.add(self.exact["logits"], run(self.chain, rounding, known)["logits"])
         if operator.quantizer is not None:
-            trained = made / operator.quantizer(torch.zeros(1)).scale
+            trained = made / _scale(operator.quantizer)
             error.add_integers(trained, _exported(self.traces, name))
 
     def _rows(self, name: str, x: Tensor) -> Tensor:
@@ -135,6 +138,10 @@ def padded(sentences: Sequence[Sentence]) -> tuple[Tensor, Tensor, Tensor]:
         ids[row, : lengths[row]] = torch.tensor(sentence.ids)
         types[row, : lengths[row]] = torch.tensor(sentence.type_ids)
     return ids, types, torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+
+
+def _scale(quantizer: QuantIdentity) -> Tensor:
+    return quantizer(torch.zeros(1)).scale
 
 
 def _exported(traces: Sequence[Trace], name: str) -> np.ndarray:
