@@ -17,6 +17,7 @@ from inhibi.engine.session import open_session
 from inhibi.engine.text import Tokenizer
 from inhibi.export import cli as export_cli
 from inhibi.export.diagnosis import Diagnosis, Noise
+from inhibi.export.diagnosis_text import text
 from inhibi.export.graph import build, write
 from inhibi.export.side_by_side import diagnose
 from inhibi.export.student import integer_student
@@ -182,6 +183,12 @@ def test_a_run_is_diagnosed(
     assert first[1] == found["costliest"][0]
     assert set(re.findall(r"^(\S+) +\S+\* ", table, re.MULTILINE)) == set(found["lowest"])
     assert all(f"\n{name} " in table for name in found["operators"])
+
+
+def test_the_page_shows_what_the_command_printed() -> None:
+    root = Path(__file__).parent.parent
+    content = json.loads((root / "benchmarks" / "results" / "diagnosis.json").read_text())
+    assert f"```\n{text(content)}\n```" in (root / "docs" / "DIAGNOSIS.md").read_text()
 
 
 def test_a_calibrated_student_and_a_file_of_texts(
