@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-
 QUERIES = 16  # computed together without gradients, so that the caches hold what is between
 
 

@@ -28,7 +28,8 @@ from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.data import find_task
 from inhibi.kd.student import make_student
 from inhibi.kd.trainers import relative_error
-from inhibi.qat.quantizers import activation, limit_pairs, round_half_up
+from inhibi.qat.layers import quant_linear
+from inhibi.qat.quantizers import LargestWithinPairs, activation, limit_pairs, round_half_up
 from inhibi.qat.student import QuantizationSettings, QuantStudent, load
 
 TEXTS = [
@@ -49,6 +50,28 @@ def test_training_limits_pairs_as_export_does(weight: np.ndarray) -> None:
     """weight [K,M]; training holds it transposed."""
     limited = limit_pairs(torch.from_numpy(weight.T.astype(np.float32)))
     assert (limit_integers(weight)[0] == limited.numpy().T).all()
+
+
+@given(WEIGHTS)
+def test_weight_scales_keep_the_pair_rule_but_for_roundings(weight: np.ndarray) -> None:
+    """Per row and for all: no weight beyond 127 units, no pair of one sign beyond 128."""
+    w = torch.from_numpy(weight.T.astype(np.float32))
+    for statistic in (LargestWithinPairs(1, True)(w), LargestWithinPairs()(w)):
+        units = torch.where(statistic > 0, w * 127 / statistic, 0)
+        even = w.shape[1] // 2 * 2
+        pairs = units[:, :even].unflatten(1, (-1, 2))
+        assert units.abs().max() < 127.01
+        assert not ((pairs.prod(-1) > 0) & (pairs.sum(-1).abs() > 128.01)).any()
+
+
+def test_the_pair_rule_costs_little() -> None:
+    """Random weights keep what 8 bits give them: from the largest alone they had 25 dB."""
+    torch.manual_seed(0)
+    linear = torch.nn.Linear(256, 64)
+    linear.weight.data.normal_()
+    made = quant_linear(linear).eval().quant_weight().value
+    error = (made - linear.weight).square().sum() / linear.weight.square().sum()
+    assert -10 * error.log10() > 35
 
 
 def test_rounding_is_half_up_with_a_straight_gradient() -> None:
@@ -117,8 +140,8 @@ def test_integers_equal_training_layer_by_layer(student: QuantStudent, tmp_path:
     errors = {name: error.lsb for name, error in made.operators.items() if error.values}
     assert len(errors) == 2 + 6 * len(student.layers)
     for name, lsb in errors.items():
-        assert lsb[2:].sum() == 0, f"{name}: {lsb}"
-        assert lsb[1] < 0.02 * lsb.sum(), f"{name}: {lsb[1] / lsb.sum():.1%} differ"
+        assert lsb[3] == 0, f"{name}: {lsb}"  # 2: of what follows from a score on a tie
+        assert lsb[1:].sum() < 0.02 * lsb.sum(), f"{name}: {lsb}"
     for name in ("embeddings", "layer.0.qk", "layer.0.v"):
         assert errors[name][1] == 0
 
