@@ -139,9 +139,11 @@ def test_integers_equal_training_layer_by_layer(student: QuantStudent, tmp_path:
     assert np.median(np.abs(made.logits["integers"] - trained)) < 0.02 * trained.std()
     errors = {name: error.lsb for name, error in made.operators.items() if error.values}
     assert len(errors) == 2 + 6 * len(student.layers)
-    for name, lsb in errors.items():
-        assert lsb[3] == 0, f"{name}: {lsb}"  # 2: of what follows from a score on a tie
-        assert lsb[1:].sum() < 0.02 * lsb.sum(), f"{name}: {lsb}"
+    # The first difference is a tie or a few; what follows from it in other operators stays rare.
+    first = next((lsb for lsb in errors.values() if lsb[1:].any()), np.array([1, 0, 0, 0]))
+    assert first[2:].sum() == 0
+    assert first[1] < 0.005 * first.sum()
+    assert sum(lsb[1:].sum() for lsb in errors.values()) < 0.02 * sum(map(np.sum, errors.values()))
     for name in ("embeddings", "layer.0.qk", "layer.0.v"):
         assert errors[name][1] == 0
 
