@@ -7,7 +7,7 @@ from typing import Any
 
 from inhibi.engine.errors import InputError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 PREFIX = "inhibi."
 
 _ARCHITECTURE = (
@@ -57,7 +57,7 @@ class Metadata:
 
     @classmethod
     def parse(cls, strings: Mapping[str, str]) -> "Metadata":
-        """Read a file's metadata; `InputError` where it is no student or a newer format."""
+        """Read a file's metadata; `InputError` where it is no student or of another format."""
         texts = {k.removeprefix(PREFIX): v for k, v in strings.items() if k.startswith(PREFIX)}
         _check_version(texts)
         try:
@@ -106,8 +106,8 @@ def _check_version(texts: Mapping[str, str]) -> None:
     version = texts.get("format_version", "")
     if not version.isdecimal():
         raise InputError("this ONNX file is no inhibi student: make one with export-onnx")
-    if int(version) > FORMAT_VERSION:
+    if int(version) != FORMAT_VERSION:
+        advice = "upgrade inhibi" if int(version) > FORMAT_VERSION else "export it again"
         raise InputError(
-            f"the model has format version {version}, this inhibi reads up to {FORMAT_VERSION}: "
-            "upgrade inhibi"
+            f"the model has format version {version}, this inhibi reads {FORMAT_VERSION}: {advice}"
         )

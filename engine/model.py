@@ -93,7 +93,7 @@ def load(model: str | Path | None = None, engine: str = "ort", threads: int = 0)
 
     engine: "ort" (ONNX Runtime, fast) or "numpy" (the readable reference); their logits are
     equal. threads: 0 lets the engine choose. InputError: no such file, no student file, damaged,
-    or of a newer format.
+    or of another format.
     """
     from inhibi.engine.session import open_session
 

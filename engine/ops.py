@@ -39,6 +39,7 @@ def add_layer_norm(
     multiplier: Array,
     shift: Array,
     residual: Bytes,
+    residual_multiplier: Array,
     weight: Array,
     norm_bias: Array,
     norm_shift: Array,
@@ -46,9 +47,10 @@ def add_layer_norm(
     lo: int,
     hi: int,
 ) -> Bytes:
-    """acc int32 [N, C] on 1/64 of the residual's scale, plus the residual, normalized."""
+    """acc int32 [N, C] on 1/64 of the residual's scale, plus the residual, of which a step counts
+    residual_multiplier [C] such units, normalized."""
     x = _req(_wide(acc) + bias, multiplier, shift, -(2**15 - 1), 2**15 - 1)
-    x = x + (_wide(residual) - ZERO_POINT) * 64
+    x = x + (_wide(residual) - ZERO_POINT) * residual_multiplier
     return _byte(_norm(x, weight, norm_bias, norm_shift, lo, hi))
 
 

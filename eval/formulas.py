@@ -73,11 +73,9 @@ def _norm(rows: int, channels: int, x_type: str) -> Counts:
 
 
 def add_layer_norm(rows: int, channels: int) -> Counts:
-    """AddLayerNorm: bias, req, residual in 1/64, norm of 16-bit values."""
+    """AddLayerNorm: bias, req, residual times its multipliers, norm of 16-bit values."""
     values = rows * channels
-    residual = _counts(
-        ("subtract", "int8", values), ("shift", "int8", values), ("add", "int16", values)
-    )
+    residual = _counts(("subtract", "int8", values), ("multiply-accumulate", "int8", values))
     return bias(rows, channels) + _req(values) + residual + _norm(rows, channels, "int16")
 
 

@@ -33,8 +33,10 @@ def add_layer_norm() -> FunctionProto:
     body = Body("AddLayerNorm")
     limit = body.constant(2**15 - 1)
     acc, bias, multiplier, shift = _ints(body, "acc", "bias", "multiplier", "shift")
-    residual = body.input("residual", UINT8).cast(INT64)
-    x = _req(acc + bias, multiplier, shift, -limit, limit) + (residual - 128) * 64
+    residual = body.input("residual", UINT8).cast(INT64) - 128
+    (residual_multiplier,) = _ints(body, "residual_multiplier")
+    branch = _req(acc + bias, multiplier, shift, -limit, limit)
+    x = branch + residual * residual_multiplier
     return body.function(_byte(_norm(body, x)))
 
 

@@ -25,6 +25,7 @@ from inhibi.export.integers import (
 VALUE = 127  # the largest absolute activation, table entry and weight
 ACCUMULATOR = 2**28 - 1
 EXACT = 2**53 - 1  # up to here int64 and doubles give the same bits
+RESIDUAL = 64  # the largest multiplier of a residual: |x| <= 2^15 - 1 + 128*64 < 2^16
 EXP_SUM = 4096  # keys whose uint16 exponentials sum below 2^28
 
 
@@ -61,6 +62,7 @@ def _linear(name: str, linear: Linear) -> dict[str, int]:
     if isinstance(linear, LookupLinear):
         _within(f"{name}'s table", linear.table, 1, 255)  # 0 would be the value -128
     if isinstance(linear, NormLinear):
+        _within(f"{name}'s residual_multiplier", linear.residual_multiplier, 1, RESIDUAL)
         bounds |= _norm(name, linear.norm)
     return bounds
 

@@ -199,8 +199,9 @@ def _attention(
 def _add_norm(graph: _Graph, name: str, x: str, residual: str, linear: NormLinear) -> str:
     acc = graph.product(name, x, linear)
     parameters = graph.constants(name, linear, *REQUANTIZE)
+    added = [residual, *graph.constants(name, linear, "residual_multiplier")]
     norm = graph.constants(name, linear.norm, *NORM)
-    return graph.operator("AddLayerNorm", name, [acc, *parameters, residual, *norm])
+    return graph.operator("AddLayerNorm", name, [acc, *parameters, *added, *norm])
 
 
 def _lookup(graph: _Graph, name: str, x: str, linear: LookupLinear) -> str:

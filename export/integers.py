@@ -83,12 +83,15 @@ class LookupLinear(RequantizedLinear):
 
 @dataclass(frozen=True)
 class NormLinear(RequantizedLinear):
-    """A requantized product (to 1/64 of the residual's scale), plus residual, normalized."""
+    """A requantized product (to 1/64 of the residual's scale), plus the residual times int32
+    residual_multiplier [M], normalized."""
 
+    residual_multiplier: np.ndarray
     norm: Norm
 
     def expect(self, inputs: int, outputs: int) -> None:
         super().expect(inputs, outputs)
+        _expect("residual_multiplier", self.residual_multiplier, np.int32, outputs)
         self.norm.expect(outputs)
 
 

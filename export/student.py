@@ -166,7 +166,14 @@ def _norm_linear(
     linear: QuantLinear, norm: QuantNorm, scale_in: float, residual: float
 ) -> NormLinear:
     product = _linear(linear, scale_in, residual / RESIDUAL_UNIT)
-    return NormLinear(product.weight, product.bias, product.multiplier, product.shift, _norm(norm))
+    return NormLinear(
+        product.weight,
+        product.bias,
+        product.multiplier,
+        product.shift,
+        _array(norm.residual_multiplier).astype(np.int32),
+        _norm(norm),
+    )
 
 
 def _embeddings(embeddings: QuantEmbeddings) -> Embeddings:

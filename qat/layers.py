@@ -37,16 +37,24 @@ def quant_linear(*linears: nn.Linear, classifier: bool = False) -> QuantLinear:
 
 
 class QuantNorm(nn.Module):
-    """AddLayerNorm: the product rounded to 1/64 of the residual's scale, added, normalized."""
+    """AddLayerNorm: the product rounded to 1/64 of the residual's scale, plus the residual, of
+    which a step in channel c counts residual_multiplier[c] such units (1..64), normalized."""
 
     def __init__(self, norm: nn.LayerNorm, quantizer: Quantizer) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(norm.weight.data), nn.Parameter(norm.bias.data)
         self.quantizer = quantizer()
+        self.residual_multiplier: Tensor
+        self.register_buffer("residual_multiplier", torch.full_like(norm.weight, RESIDUAL_UNIT))
 
     def forward(self, x: Tensor, residual: IntQuantTensor) -> IntQuantTensor:
         unit = residual.scale / RESIDUAL_UNIT
-        return self.normalize(round_half_up(x / unit).clamp(-WIDE, WIDE) * unit + residual.value)
+        branch = round_half_up(x / unit).clamp(-WIDE, WIDE) * unit
+        return self.normalize(branch + self.rescaled(residual.value))
+
+    def rescaled(self, residual: Tensor) -> Tensor:
+        """The residual [B,T,C] with its channels' scales."""
+        return residual * (self.residual_multiplier / RESIDUAL_UNIT)
 
     def normalize(self, x: Tensor) -> IntQuantTensor:
         """The norm of x [B,T,C] without rounding before it."""

@@ -113,7 +113,7 @@ def _add_norm(name: str, inputs: tuple[str, str], linear: QuantLinear, norm: Qua
     return Operator(
         name,
         inputs,
-        lambda x, residual: _exact_norm(norm, _exact_linear(linear, x) + residual),
+        lambda x, residual: _exact_norm(norm, _exact_linear(linear, x) + norm.rescaled(residual)),
         lambda x, residual: norm(linear(x), residual),
         norm.quantizer,
     )

@@ -152,5 +152,7 @@ def load(folder: str | Path) -> QuantStudent:
         if hasattr(config, "inhibitor"):
             attach(student, InhibitorSettings(**config.inhibitor))
         made = QuantStudent(student, QuantizationSettings(**config.quantization))
-        made.load_state_dict(load_file(folder / "model.safetensors"))
+        # Students saved before residuals had multipliers keep those that the norms start with.
+        fresh = {k: v for k, v in made.state_dict().items() if k.endswith("residual_multiplier")}
+        made.load_state_dict(fresh | load_file(folder / "model.safetensors"))
     return made.eval()

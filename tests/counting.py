@@ -190,7 +190,7 @@ def fits(x: Counted, bits: int) -> Counted:
 WIDTHS = {
     "Requantize": (32, 32, 32, 0),
     "RequantizeLookup": (32, 32, 32, 0, 8),
-    "AddLayerNorm": (32, 32, 32, 0, 8, 32, 64, 0),
+    "AddLayerNorm": (32, 32, 32, 0, 8, 8, 32, 64, 0),
     "EmbedLayerNorm": (0, 0, 0, 8, 8, 8, 16, 32, 64, 0),
     "InhibitorAttention": (8, 0, 32, 32, 0, 32, 0, 32),
     "DotProductAttention": (8, 0, 32, 32, 0, 32, 0, 16),

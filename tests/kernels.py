@@ -31,7 +31,9 @@ Requantize = _structure(
 )
 Norm = _structure("Norm", "weight shift bias", lo=c_int32, hi=c_int32)
 SIZES = {"norm": Norm, "rows": c_size_t, "channels": c_size_t, "out": c_void_p}
-AddLayerNorm = _structure("AddLayerNorm", "acc bias multiplier shift residual", **SIZES)
+AddLayerNorm = _structure(
+    "AddLayerNorm", "acc bias multiplier shift residual residual_multiplier", **SIZES
+)
 EmbedLayerNorm = _structure(
     "EmbedLayerNorm",
     "input_ids position_ids token_type_ids word position token_type table_multiplier",

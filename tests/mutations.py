@@ -1,12 +1,12 @@
 """Mistakes to make in engine/ops.py: a piece of its source, and what may stand there instead.
 
-Left out because it would change nothing: another zero point of the residual (the norm takes the
-mean away), another start of the root within a factor of 2.
+Left out because it would change nothing: another start of the root within a factor of 2.
 """
 
 REQ = "multiplier + (1 << (shift - 1))) >> shift, lo, hi)"
 NORM = "bias + (1 << (shift - 1))) >> shift, lo, hi)"
 RANGE = "-(2**15 - 1), 2**15 - 1)"
+RESIDUAL = "(_wide(residual) - ZERO_POINT) * residual_multiplier"
 Z = "z = ((s - mean) *"
 INDEX = "index = (gap *"
 DISTANCE = "np.abs(q.T[:, rows, None] - keys)"
@@ -49,9 +49,12 @@ MUTATIONS: dict[str, dict[str, str]] = {
         "branch's upper clip": "-(2**15 - 1), 2**15)",
     },
     "x = _req(_wide(acc) + bias,": {"branch's bias": "x = _req(_wide(acc),"},
-    "(_wide(residual) - ZERO_POINT) * 64": {
-        "residual's unit": "(_wide(residual) - ZERO_POINT) * 32",
-        "residual's sign": "(ZERO_POINT - _wide(residual)) * 64",
+    RESIDUAL: {
+        "residual's multipliers forgotten": "(_wide(residual) - ZERO_POINT) * 64",
+        "residual's multiplier of one channel": f"{RESIDUAL}[:1]",
+        "residual's multipliers in 6 bits": f"{RESIDUAL}.clip(0, 63)",
+        "residual's zero point": "(_wide(residual) - 127) * residual_multiplier",
+        "residual's sign": "(ZERO_POINT - _wide(residual)) * residual_multiplier",
         "residual forgotten": "0",
     },
     "word[input_ids], position[position_ids]": {

@@ -28,14 +28,18 @@ X86 = (
     # requantization and layer norms
     Mutation("rows_scalar", "p->table[y]", "p->table[y & 127]", "scalar"),
     Mutation("rows_scalar", "-32767, 32767", "-32768, 32767", "scalar"),
+    Mutation("rows_scalar", "* p->residual_multiplier[k]", "* 64", "scalar"),
     Mutation("rows_avx2", "scale[k] + 0.5", "scale[k] + 0.49", "avx2", LOOPS),
     Mutation("rows_avx2", "_mm256_set1_epi8(0x70)", "_mm256_set1_epi8(0x60)", "avx2"),
     Mutation("rows_avx2", "root / 2", "0", "avx2", LOOPS),
-    Mutation("rows_avx2", "residual[k] * 64", "residual[k] * 63", "avx2", LOOPS),
+    Mutation("rows_avx2", "* p.residual_multiplier[k]", "* 64", "avx2", LOOPS),
     Mutation("rows_avx2", "std::floor((times", "((times", "avx2", LOOPS),
     Mutation("rows_avx512", "maskz_cvtsepi64_epi8", "maskz_cvtepi64_epi8", "avx512", COLUMNS),
     Mutation("rows_avx512", "_mm512_slli_epi16(byte, 3)", "byte", "avx512"),
     Mutation("norm_avx512", "all <= INT32_MAX", "true", "avx512"),
+    Mutation(
+        "norm_avx512", "load(p.residual_multiplier + k, n)", "_mm512_set1_epi32(64)", "avx512"
+    ),
     Mutation("norm_avx512", "_mm512_set1_epi64(1 << 23)", "_mm512_setzero_si512()", "avx512"),
     # inhibitor attention
     Mutation("inhibitor_scalar", "(score, 0, 127)", "(score, 0, 126)", ""),
@@ -67,6 +71,7 @@ X86 = (
 )
 AARCH64 = (
     Mutation("rows_neon", "scale[k] + 0.5", "scale[k] + 0.49", "dotprod", LOOPS),
+    Mutation("rows_neon", "* p.residual_multiplier[k]", "* 64", "dotprod", LOOPS),
     Mutation("rows_neon", "quarters[q], vsub", "quarters[0], vsub", "dotprod"),
     Mutation("rows_neon", "std::floor((times", "((times", "dotprod", LOOPS),
     Mutation("pack_neon", "vaddw_high_u8(sum[1], row[r])", "sum[0]", "dotprod"),

@@ -32,6 +32,7 @@ def add_layer_norm(
     multiplier: Row,
     shift: Row,
     residual: Table,
+    residual_multiplier: Row,
     weight: Row,
     norm_bias: Row,
     norm_shift: Row,
@@ -43,7 +44,7 @@ def add_layer_norm(
     result = []
     for a, r in zip(acc, residual, strict=True):
         branch = _requantized(a, bias, multiplier, shift, -limit, limit)
-        x = [b + (q - 128) * 64 for b, q in zip(branch, r, strict=True)]
+        x = [b + (q - 128) * t for b, q, t in zip(branch, r, residual_multiplier, strict=True)]
         result.append(_bytes(_norm(x, weight, norm_bias, norm_shift, lo, hi)))
     return result
 

@@ -90,7 +90,8 @@ def add_norm(rng: Rng, rows: int, width: int, **limits: int) -> Case:
     acc, bias = accumulators(rng, rows, width)
     multiplier, shift = scales(rng, width, reach=2**14)
     residual = rng.integers(0, 256, (rows, width)).astype(np.uint8)
-    inputs = (acc, bias, multiplier, shift, residual, *norm(rng, width, 20, 38))
+    times = int32(rng.integers(1, 64, width, endpoint=True))
+    inputs = (acc, bias, multiplier, shift, residual, times, *norm(rng, width, 20, 38))
     name = f"{rows}x{width}-{limits['lo']}..{limits['hi']}"
     return Case("AddLayerNorm", name, inputs, limits)
 
@@ -109,7 +110,8 @@ def add_norm_extremes(rng: Rng, width: int) -> Case:
     weight[::3], bias[::5] = 2**24 - 1, -(2**51) + 1
     weight[1::3], bias[1::5] = -(2**24) + 1, 2**51 - 1
     inputs = (acc, np.zeros(width), np.full(width, 2**23), np.full(width, 24))
-    tensors = (*map(int32, inputs), residual.astype(np.uint8), weight, bias, shift)
+    largest = int32(np.full(width, 64))
+    tensors = (*map(int32, inputs), residual.astype(np.uint8), largest, weight, bias, shift)
     return Case("AddLayerNorm", f"extremes-{width}", tensors, FULL)
 
 

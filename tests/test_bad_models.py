@@ -19,10 +19,13 @@ def truncated(share: float) -> Spoil:
     return lambda good: good[: int(len(good) * share)]
 
 
-def newer(good: bytes) -> bytes:
-    model = onnx.load_from_string(good)
-    next(p for p in model.metadata_props if p.key == "inhibi.format_version").value = "2"
-    return model.SerializeToString()
+def version(number: str) -> Spoil:
+    def spoil(good: bytes) -> bytes:
+        model = onnx.load_from_string(good)
+        next(p for p in model.metadata_props if p.key == "inhibi.format_version").value = number
+        return model.SerializeToString()
+
+    return spoil
 
 
 def incomplete(good: bytes) -> bytes:
@@ -52,7 +55,8 @@ BAD_FILES: dict[str, tuple[Spoil, str]] = {
     "a PDF": (lambda good: b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n" * 50, "no ONNX"),
     "text": (lambda good: b"A good film.\n" * 1000, "no ONNX"),
     "zeros": (lambda good: bytes(4096), "no ONNX"),
-    "newer": (newer, "format version 2, this inhibi reads up to 1: upgrade"),
+    "newer": (version("3"), "format version 3, this inhibi reads 2: upgrade inhibi"),
+    "older": (version("1"), "format version 1, this inhibi reads 2: export it again"),
     "incomplete": (incomplete, "metadata are damaged or incomplete .'labels'"),
     "foreign": (foreign, "no inhibi student"),
     **{f"{share:.0%}": (truncated(share), ".") for share in (0.001, 0.1, 0.5, 0.8, 0.9, 0.99)},

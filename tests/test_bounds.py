@@ -113,6 +113,8 @@ def test_sums_that_doubles_cannot_hold_are_refused() -> None:
         ("qkv", "multiplier", 2**24, "layer.0.qkv's multiplier holds 16777216"),
         ("qkv", "multiplier", 2**23 - 1, "layer.0.qkv's multiplier"),
         ("qkv", "weight", -128, "layer.0.qkv's weight can reach 128"),
+        ("output", "residual_multiplier", 0, "output's residual_multiplier holds 0"),
+        ("attention_output", "residual_multiplier", 65, "residual_multiplier holds 65"),
         ("intermediate", "table", 0, "layer.0.intermediate's table holds 0"),
         ("attention", "score_multiplier", 2**16, "score_multiplier holds 65536"),
         ("attention", "score_offset", -(2**30), "score_offset holds"),

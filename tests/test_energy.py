@@ -149,7 +149,7 @@ def test_bytes_are_those_of_the_shapes(tiny_model: Path) -> None:
         (accumulators, "written"): 16 * 48 * 4,
     }
     assert found["layer.0.output"] == {
-        (weights, "read"): 32 * (3 * 4 + 4 + 8 + 4),
+        (weights, "read"): 32 * (4 * 4 + 4 + 8 + 4),
         (activations, "read"): 16 * 32,
         (activations, "written"): 16 * 32,
         (accumulators, "read"): 16 * 32 * 4,

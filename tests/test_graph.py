@@ -44,6 +44,7 @@ def test_initializers_are_named_after_their_node_and_hold_the_student() -> None:
         "embeddings.word": student.embeddings.word,
         "layer.0.output.product.weight": output.weight,
         "layer.0.output.bias": output.bias,
+        "layer.0.output.residual_multiplier": output.residual_multiplier,
         "layer.0.output.weight": output.norm.weight,
         "layer.0.output.norm_bias": output.norm.norm_bias,
         "layer.0.attention.length": attention.length,

@@ -89,10 +89,10 @@ def looked_up(width: int) -> Iterator[Case]:
 def test_norms_whose_reciprocal_nears_31_bits(kernels: Kernels, width: int) -> None:
     """R = 2^31 where the deviation D is 8192 = 16 * 512; rows on both sides of it."""
     case = add_norm(np.random.default_rng(0), 200, width, **FULL)
-    _, bias, multiplier, shift, residual, *norm = case.inputs
+    _, bias, multiplier, shift, residual, *rest = case.inputs
     acc = (np.arange(width) % 2 * 2 - 1) * np.linspace(440, 540, 200).astype(np.int32)[:, None]
     branch = (acc.astype(np.int32), 0 * bias, 0 * multiplier + 2**23, 0 * shift + 23)
-    inputs = (*branch, np.full_like(residual, 128), *norm)
+    inputs = (*branch, np.full_like(residual, 128), *rest)
     agree(kernels, Case(case.operator, "near-31-bits", inputs, case.attributes))
 
 

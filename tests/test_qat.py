@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from safetensors.torch import load_file, save_file
 from tiny_teacher import tiny_bert, tiny_distilbert, tiny_tokenizer
 from transformers import PreTrainedModel
 
@@ -28,7 +29,7 @@ from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.data import find_task
 from inhibi.kd.student import make_student
 from inhibi.kd.trainers import relative_error
-from inhibi.qat.layers import quant_linear
+from inhibi.qat.layers import QuantNorm, quant_linear
 from inhibi.qat.quantizers import LargestWithinPairs, activation, limit_pairs, round_half_up
 from inhibi.qat.student import QuantizationSettings, QuantStudent, load
 
@@ -154,6 +155,38 @@ def test_a_saved_student_is_the_same(student: QuantStudent, tmp_path: Path) -> N
     batch = tiny_tokenizer()(TEXTS, padding=True, return_tensors="pt")
     with torch.no_grad():
         assert torch.equal(student(**batch).logits, again(**batch).logits)
+
+
+def test_multipliers_of_residuals_reach_the_file(tmp_path: Path) -> None:
+    student = quantized(make_student(tiny_bert(), InhibitorSettings()))
+    draw = torch.Generator().manual_seed(0)
+    for norm in student.modules():
+        if isinstance(norm, QuantNorm):
+            norm.residual_multiplier.random_(1, 65, generator=draw)
+    student.save_pretrained(tmp_path)
+    student = load(tmp_path)
+    integers = exported(student, tmp_path / "student.onnx")
+    multipliers = integers.layers[0].output.residual_multiplier
+    assert multipliers.tolist() == student.layers[0].output_norm.residual_multiplier.tolist()
+    assert len(set(multipliers.tolist())) > 10
+    made = diagnosed(student, tmp_path / "student.onnx")
+    for name in ("attention_output", "output"):
+        lsb = made.operators[f"layer.0.{name}"].lsb
+        assert lsb[2:].sum() == 0
+        assert lsb[1] < 0.02 * lsb.sum()
+
+
+def test_a_student_saved_without_multipliers_of_residuals_has_64(tmp_path: Path) -> None:
+    quantized(make_student(tiny_bert(), InhibitorSettings())).save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    saved = load_file(file)
+    old = {name: x for name, x in saved.items() if not name.endswith("residual_multiplier")}
+    assert len(old) < len(saved)
+    save_file(old, file)
+    assert all(torch.equal(x, saved[name]) for name, x in load(tmp_path).state_dict().items())
+    save_file(dict(list(old.items())[1:]), file)
+    with pytest.raises(InputError, match="damaged or incomplete"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("file", ["config.json", "model.safetensors"])

@@ -158,7 +158,8 @@ class _Draw:
 
     def norm_linear(self, inputs: int, outputs: int) -> NormLinear:
         parts = self.requantized(inputs, outputs, 64 * SPREAD)
-        return NormLinear(**parts, norm=self.norm(outputs))
+        times = self.random.integers(16, 65, outputs, np.int32)
+        return NormLinear(**parts, residual_multiplier=times, norm=self.norm(outputs))
 
     def embeddings(self, hidden: int, max_tokens: int, token_types: bool) -> Embeddings:
         return Embeddings(

@@ -32,7 +32,8 @@ typedef struct {
   uint8_t* out;
 } InhibiRequantize;
 
-// Layer norm of x = req(acc + bias) + 64*(residual - 128): AddLayerNorm, uint8 [rows, channels].
+// Layer norm of x = req(acc + bias) + (residual - 128)*residual_multiplier, 1..64 for each channel:
+// AddLayerNorm, uint8 [rows, channels].
 typedef struct {
   const int32_t *weight, *shift;
   const int64_t* bias;
@@ -42,6 +43,7 @@ typedef struct {
 typedef struct {
   const int32_t *acc, *bias, *multiplier, *shift;
   const uint8_t* residual;
+  const int32_t* residual_multiplier;
   InhibiNorm norm;
   size_t rows, channels;
   uint8_t* out;

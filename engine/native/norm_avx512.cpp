@@ -82,15 +82,16 @@ INHIBI_TARGET inline void add_layer_norm(const InhibiAddLayerNorm& p, size_t row
   for (size_t k = 0; k < channels; k += lanes) {
     const size_t n = channels - k;
     const Columns columns = Columns::req(p.bias + k, p.multiplier + k, p.shift + k, n);
+    const __m512i times = load(p.residual_multiplier + k, n);  // 0 in the padding, which keeps 0
     UNROLL for (size_t r = 0; r < count; ++r) {
       const size_t at = (row + r) * channels + k;
       // Saturated to 16 bits, of which the lowest value is one too low.
       const __m256i branch =
           _mm256_max_epi16(columns.words(load(p.acc + at, n)), _mm256_set1_epi16(-32767));
-      // The residual's zero point is a constant, which the norm takes away; the padding keeps 0.
-      const __m128i residual = load(p.residual + at, n);
-      const __m512i x = _mm512_add_epi32(_mm512_cvtepi16_epi32(branch),
-                                         _mm512_slli_epi32(_mm512_cvtepu8_epi32(residual), 6));
+      const __m128i residual = _mm_xor_si128(load(p.residual + at, n), _mm_set1_epi8(-128));
+      // Products of the lower 16 bits; the upper ones of a multiplier are 0.
+      const __m512i added = _mm512_madd_epi16(_mm512_cvtepi8_epi32(residual), times);
+      const __m512i x = _mm512_add_epi32(_mm512_cvtepi16_epi32(branch), added);
       _mm512_store_si512(rows[r] + k, x);
       sums.add(r, x);
     }

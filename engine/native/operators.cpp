@@ -67,7 +67,8 @@ void add_layer_norm(Call& call) {
   all.multiplier = call.vector_in<int32_t>(2, all.channels, 1 - power(24), power(24) - 1);
   all.shift = call.vector_in<int32_t>(3, all.channels, 1, 46);
   all.residual = call.matrix<uint8_t>(4, all.rows, all.channels);
-  all.norm = norm_of(call, 5, all.channels);
+  all.residual_multiplier = call.vector_in<int32_t>(5, all.channels, 1, 64);
+  all.norm = norm_of(call, 6, all.channels);
   all.out = call.output(all.rows, all.channels);
   if (call.failed()) return;
   const InhibiKernels* kernels = call.node.kernels;

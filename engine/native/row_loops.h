@@ -119,8 +119,7 @@ INHIBI_INLINE void add_layer_norm_rows(const InhibiAddLayerNorm& p) {
   for (size_t i = 0; i < p.rows; ++i) {
     const uint8_t* residual = p.residual + i * p.channels;
     req(p.acc + i * p.channels, p.bias, scale, -32767, 32767, p.channels, x);
-    // The residual's zero point is a constant, which the norm takes away: |x| < 2^15 + 255*64.
-    for (size_t k = 0; k < p.channels; ++k) x[k] += residual[k] * 64;
+    for (size_t k = 0; k < p.channels; ++k) x[k] += (residual[k] - 128) * p.residual_multiplier[k];
     norm(x, p.norm, norms, p.channels, y, p.out + i * p.channels);
   }
 }

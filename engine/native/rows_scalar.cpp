@@ -59,7 +59,7 @@ void add_layer_norm_scalar(const InhibiAddLayerNorm* p) {
     for (size_t k = 0; k < p->channels; ++k) {
       const int64_t product = (int64_t{acc[k]} + p->bias[k]) * p->multiplier[k];
       const int64_t branch = shifted(product, p->shift[k], -32767, 32767);
-      x[k] = static_cast<int32_t>(branch) + (residual[k] - 128) * 64;
+      x[k] = static_cast<int32_t>(branch) + (residual[k] - 128) * p->residual_multiplier[k];
     }
     norm_scalar(x, p->norm, p->channels, p->out + i * p->channels);
   }

@@ -115,15 +115,11 @@ bool right(const InhibiKernels& kernels, Case& c) {
   if (c.operator_name == "InhibitorAttention" || c.operator_name == "DotProductAttention") {
     done = attend(kernels, c, c.operator_name == "InhibitorAttention", out);
   } else if (c.operator_name == "AddLayerNorm") {
-    const InhibiAddLayerNorm p = {c.input<int32_t>(0),
-                                  c.input<int32_t>(1),
-                                  c.input<int32_t>(2),
-                                  c.input<int32_t>(3),
-                                  c.input<uint8_t>(4),
-                                  norm(c, 5),
-                                  c.rows,
-                                  c.columns,
-                                  out};
+    const InhibiAddLayerNorm p = {c.input<int32_t>(0), c.input<int32_t>(1),
+                                  c.input<int32_t>(2), c.input<int32_t>(3),
+                                  c.input<uint8_t>(4), c.input<int32_t>(5),
+                                  norm(c, 6),          c.rows,
+                                  c.columns,           out};
     kernels.add_layer_norm(&p);
   } else if (c.operator_name == "EmbedLayerNorm") {
     const InhibiEmbedLayerNorm p = {c.input<int64_t>(0),
