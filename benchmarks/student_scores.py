@@ -9,13 +9,14 @@ For single-sentence classification tasks.
 
 import argparse
 import json
-import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.joined import join
+from benchmarks.scoring import agreement
 from inhibi.engine import Model, load
 from inhibi.eval.metrics import metrics
 from inhibi.kd.data import find_task, load_split
@@ -26,7 +27,6 @@ from inhibi.qat.student import load as load_quantized
 
 LENGTHS = (32, 64, 128)
 JOINED = 100
-SEED = 0
 
 Logits = Callable[[Sequence[str]], np.ndarray]
 
@@ -87,7 +87,7 @@ def scores(
     tokens: how many tokens a text has.
     """
     answers = {name: model(texts) for name, model in made.items()}
-    joined = {length: join(texts, labels, length, tokens) for length in LENGTHS}
+    joined = {length: join(texts, labels, length, tokens, JOINED) for length in LENGTHS}
     return {
         "metrics": {
             name: metrics(task, rows.argmax(1).tolist(), labels) for name, rows in answers.items()
@@ -95,39 +95,13 @@ def scores(
         "agreement": agreement(answers["fake_quantized"], answers["integer"]),
         "joined": {
             str(length): {
-                name: float((model(longer).argmax(1) == goal).mean())
+                name: float(np.mean(model(longer).argmax(1) == np.array(goal)))
                 for name, model in made.items()
                 if name != "fake_quantized"
             }
             for length, (longer, goal) in joined.items()
         },
     }
-
-
-def agreement(fake: np.ndarray, integer: np.ndarray) -> dict[str, float]:
-    """Equal predictions, and the median logit difference over the logits' deviation."""
-    return {
-        "equal_predictions": float((fake.argmax(1) == integer.argmax(1)).mean()),
-        "median_difference": float(np.median(np.abs(fake - integer)) / fake.std()),
-    }
-
-
-def join(
-    texts: list[str], labels: list[int], length: int, tokens: Callable[[str], int]
-) -> tuple[list[str], np.ndarray]:
-    """`JOINED` texts of `length` tokens give or take a tenth, each of sentences of one label."""
-    draw = random.Random(SEED)
-    names = sorted(set(labels))
-    made: list[str] = []
-    while len(made) < JOINED:
-        label = names[len(made) % len(names)]
-        same = [text.strip() for text, other in zip(texts, labels, strict=True) if other == label]
-        text = draw.choice(same)
-        while tokens(text) < 0.9 * length:
-            text += " " + draw.choice(same)
-        if tokens(text) <= 1.1 * length:
-            made.append(text)
-    return made, np.array([names[i % len(names)] for i in range(JOINED)])
 
 
 if __name__ == "__main__":

@@ -25,8 +25,6 @@ examples:
   inhibi diagnose runs/sst2 student.onnx --file reviews.txt
 """
 
-FLOAT_STAGES = ("finetune", "distill", "align", "teacher")  # the last one that a run has
-
 
 @command
 def main(argv: list[str] | None = None) -> None:
@@ -100,10 +98,10 @@ def _check_origin(
 
 def _float_student(run: Path, trained: "QuantStudent") -> "tuple[str, QuantStudent]":
     """The name of the stage that the quantized student started from, and its student."""
-    from inhibi.kd.student import load
+    from inhibi.kd.student import FLOAT_STAGES, load
     from inhibi.qat.student import QuantizationSettings, QuantStudent
 
-    for name in FLOAT_STAGES:
+    for name in reversed(FLOAT_STAGES):
         if not (run / name / "metrics.json").is_file():
             continue
         model = load(run / name)

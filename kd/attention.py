@@ -94,12 +94,7 @@ def length_factor(n0: float, value: Tensor, valid: Tensor | None) -> Tensor | fl
 def manhattan(query: Tensor, key: Tensor) -> Tensor:
     """S_ij = sum_k |q_ik - k_jk|: [B,H,T,T] from [B,H,T,d]."""
     if not _differentiable(query, key):
-        return torch.stack(
-            [
-                torch.cat([_scores(some, k) for some in q.split(QUERIES, 1)], 1)
-                for q, k in zip(query, key, strict=True)
-            ]
-        )
+        return _in_blocks(_scores, query, key)
     out: Tensor = _Manhattan.apply(query.flatten(0, 1), key.flatten(0, 1))
     return out.unflatten(0, query.shape[:2])
 
@@ -110,12 +105,7 @@ def inhibit(value: Tensor, z: Tensor, signed: bool) -> Tensor:
     value [B,H,T,d], z [B,H,T,T] >= 0; returns [B,H,T,d].
     """
     if not _differentiable(value, z):
-        return torch.stack(
-            [
-                torch.cat([_inhibit(v, some, signed) for some in x.split(QUERIES, 1)], 1)
-                for v, x in zip(value, z, strict=True)
-            ]
-        )
+        return _in_blocks(lambda some, v: _inhibit(v, some, signed), z, value)
     out: Tensor = _Inhibit.apply(value.flatten(0, 1), z.flatten(0, 1), signed)
     return out.unflatten(0, value.shape[:2])
 
@@ -124,6 +114,16 @@ def _differentiable(*tensors: Tensor) -> bool:
     """Whether gradients will be asked for. Without them sentences run one by one and some queries
     at a time, uncompiled: compiling takes longer than a few answers."""
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+
+
+def _in_blocks(function: Callable[[Tensor, Tensor], Tensor], rows: Tensor, whole: Tensor) -> Tensor:
+    """function(rows, whole) of rows [B,H,T,...], one sentence and QUERIES of its rows at a time."""
+    return torch.stack(
+        [
+            torch.cat([function(some, every) for some in x.split(QUERIES, 1)], 1)
+            for x, every in zip(rows, whole, strict=True)
+        ]
+    )
 
 
 @cache

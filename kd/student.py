@@ -20,7 +20,7 @@ from inhibi.engine.errors import InputError
 from inhibi.kd.attention import Inhibitor, InhibitorSettings
 from inhibi.kd.families import keep_layers, parts
 
-FLOAT_STAGES = ("teacher", "align", "distill")
+FLOAT_STAGES = ("teacher", "align", "distill", "finetune")  # in the order in which they run
 
 # The names of dropout in BERT's and DistilBERT's config.json.
 DROPOUT = (
