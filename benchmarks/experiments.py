@@ -4,7 +4,8 @@
         --teacher all-MiniLM-L6-v2 --text wiki.parquet --runs runs
 
 For each seed E0 comes first: the others learn from the teacher that it fine-tunes, task-agnostic
-recipes from the checkpoint as it is. Each run is trained with quantization, calibrated without
+recipes from the checkpoint as it is, and once: the first seed's student is fine-tuned by all, or
+the one that --distilled names. Each run is trained with quantization, calibrated without
 (--no-qat), and scored into RESULTS/TASK/RECIPE-SEED.json; its folder is RUNS/TASK/RECIPE-SEED.
 Interrupted, the same command continues.
 """
@@ -88,8 +89,12 @@ def _run(chosen: argparse.Namespace, name: str, seed: int) -> Iterator[Step]:
 
 def _teacher(chosen: argparse.Namespace, name: str, recipe: Recipe, seed: int) -> list[str]:
     """E0 of the same seed has it, but for E0 itself and for what learns from the checkpoint."""
-    if recipe.task_agnostic or _stem(name) == COMPARATOR:
+    if _stem(name) == COMPARATOR:
         return ["--teacher", chosen.teacher]
+    if recipe.task_agnostic:
+        first = chosen.runs / chosen.task / f"{_stem(name)}-{chosen.seeds[0]}" / "distill"
+        student = chosen.distilled or (first if seed != chosen.seeds[0] else None)
+        return ["--teacher", chosen.teacher, *(["--student", str(student)] if student else [])]
     shared = chosen.runs / chosen.task / f"{COMPARATOR}-{seed}" / "teacher"
     if COMPARATOR not in map(_stem, chosen.recipes) and not (shared / "metrics.json").is_file():
         raise InputError(f"{name} learns from {shared}, which is not there: add {COMPARATOR}")
@@ -120,6 +125,7 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     add("--recipes", nargs="+", required=True, metavar="RECIPE", help="names or TOML files")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
     add("--teacher", required=True, metavar="DIR", help="the checkpoint that all start from")
+    add("--distilled", metavar="DIR", help="RUN/distill of a task-agnostic run, to be reused")
     add("--text", action="append", default=[], metavar="FILE", help="as for qat-train; repeatable")
     add("--data-dir", metavar="DIR", help="folder of GLUE (default: INHIBI_DATA, hub)")
     add("--max-length", type=int, metavar="N", help="tokens to read of each example in scoring")

@@ -31,11 +31,11 @@ from inhibi.export.cli import export
 from inhibi.kd.data import Task, find_task
 from inhibi.kd.files import sha256, write_json
 from inhibi.kd.predict import load_tokenizer, logits
+from inhibi.kd.student import FLOAT_STAGES
 from inhibi.qat.record import read
 from inhibi.qat.student import load as load_quantized
 
-FLOAT_STAGES = ("finetune", "distill", "teacher")  # the last that a run has is its float student
-STAGES = ("teacher", "align", "distill", "finetune", "qat", "ptq")
+STAGES = (*FLOAT_STAGES, "qat", "ptq")  # the last float one that a run has is its float student
 INTEGERS = {"integer": "qat", "ptq": "ptq"}  # by the model's name the stage that is exported
 
 
@@ -58,7 +58,7 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
     described = read(run)
     task = find_task(described["task"])
     stages = {name: found for name in STAGES if (found := read_stage(run / name))}
-    student = next((name for name in FLOAT_STAGES if name in stages), None)
+    student = next((name for name in reversed(FLOAT_STAGES) if name in stages), None)
     if student is None or "qat" not in stages:
         raise InputError(f"{run} is not finished: run qat-train --out {run} --resume")
     paths = {name: run / name for name in dict.fromkeys(("teacher", student)) if name in stages}

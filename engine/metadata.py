@@ -7,7 +7,7 @@ from typing import Any
 
 from inhibi.engine.errors import InputError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 PREFIX = "inhibi."
 
 _ARCHITECTURE = (

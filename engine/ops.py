@@ -27,10 +27,18 @@ def requantize(
 
 
 def requantize_lookup(
-    acc: Array, bias: Array, multiplier: Array, shift: Array, table: Bytes, *, lo: int, hi: int
+    acc: Array,
+    bias: Array,
+    multiplier: Array,
+    shift: Array,
+    table: Bytes,
+    table_index: Bytes,
+    *,
+    lo: int,
+    hi: int,
 ) -> Bytes:
-    """The same, then a table uint8 [256]: GELU, tanh, ReLU."""
-    return table[requantize(acc, bias, multiplier, shift, lo=lo, hi=hi)]
+    """The same, then GELU, tanh or ReLU: column k by row table_index[k] of table uint8 [G, 256]."""
+    return table[table_index, requantize(acc, bias, multiplier, shift, lo=lo, hi=hi)]
 
 
 def add_layer_norm(
@@ -47,8 +55,8 @@ def add_layer_norm(
     lo: int,
     hi: int,
 ) -> Bytes:
-    """acc int32 [N, C] on 1/64 of the residual's scale, plus the residual, of which a step counts
-    residual_multiplier [C] such units, normalized."""
+    """acc int32 [N, C] on a fraction of the residual's scale, plus the residual, of which a step
+    counts residual_multiplier [C] such units, normalized."""
     x = _req(_wide(acc) + bias, multiplier, shift, -(2**15 - 1), 2**15 - 1)
     x = x + (_wide(residual) - ZERO_POINT) * residual_multiplier
     return _byte(_norm(x, weight, norm_bias, norm_shift, lo, hi))

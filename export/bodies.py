@@ -26,7 +26,8 @@ def requantize() -> FunctionProto:
 def requantize_lookup() -> FunctionProto:
     body = Body("RequantizeLookup")
     y = 128 + _requantized(body)
-    return body.function(body.input("table", UINT8).take(y))
+    table, index = body.input("table", UINT8), body.input("table_index", UINT8).cast(INT64)
+    return body.function(table.flattened().take(index * 256 + y))
 
 
 def add_layer_norm() -> FunctionProto:

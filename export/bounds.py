@@ -61,6 +61,7 @@ def _linear(name: str, linear: Linear) -> dict[str, int]:
         _multipliers(name, linear.multiplier, linear.shift)
     if isinstance(linear, LookupLinear):
         _within(f"{name}'s table", linear.table, 1, 255)  # 0 would be the value -128
+        _within(f"{name}'s table_index", linear.table_index, 0, len(linear.table) - 1)
     if isinstance(linear, NormLinear):
         _within(f"{name}'s residual_multiplier", linear.residual_multiplier, 1, RESIDUAL)
         bounds |= _norm(name, linear.norm)

@@ -97,8 +97,10 @@ def _check_origin(
 
 
 def _float_student(run: Path, trained: "QuantStudent") -> "tuple[str, QuantStudent]":
-    """The name of the stage that the quantized student started from, and its student."""
+    """The name of the stage that the quantized student started from, and its student, given the
+    quantized one's scales of channels: it computes the same."""
     from inhibi.kd.student import FLOAT_STAGES, load
+    from inhibi.qat.channel_scales import fold, folded
     from inhibi.qat.student import QuantizationSettings, QuantStudent
 
     for name in reversed(FLOAT_STAGES):
@@ -108,7 +110,9 @@ def _float_student(run: Path, trained: "QuantStudent") -> "tuple[str, QuantStude
         alike = ("inhibitor", "num_hidden_layers", "hidden_size")
         if any(getattr(model.config, a, None) != getattr(trained.config, a, None) for a in alike):
             break
-        return name, QuantStudent(model, QuantizationSettings())
+        student = QuantStudent(model, QuantizationSettings())
+        fold(student, folded(trained))
+        return name, student
     raise InputError(
         f"{run} has no float student to compare with: it needs a finished stage "
         "distill, align or finetune (dot-product attention: teacher)"

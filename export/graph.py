@@ -206,7 +206,7 @@ def _add_norm(graph: _Graph, name: str, x: str, residual: str, linear: NormLinea
 
 def _lookup(graph: _Graph, name: str, x: str, linear: LookupLinear) -> str:
     acc = graph.product(name, x, linear)
-    parameters = graph.constants(name, linear, *REQUANTIZE, "table")
+    parameters = graph.constants(name, linear, *REQUANTIZE, "table", "table_index")
     return graph.operator("RequantizeLookup", name, [acc, *parameters])
 
 

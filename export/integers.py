@@ -72,18 +72,21 @@ class RequantizedLinear(Linear):
 
 @dataclass(frozen=True)
 class LookupLinear(RequantizedLinear):
-    """A requantized product, then the uint8 table [256] of an activation function."""
+    """A requantized product, then an activation function: column k by the row table_index[k] of
+    table. Both are uint8, [G,256] and [M]."""
 
     table: np.ndarray
+    table_index: np.ndarray
 
     def expect(self, inputs: int, outputs: int) -> None:
         super().expect(inputs, outputs)
-        _expect("table", self.table, np.uint8, 256)
+        _expect("table", self.table, np.uint8, len(self.table), 256)
+        _expect("table_index", self.table_index, np.uint8, outputs)
 
 
 @dataclass(frozen=True)
 class NormLinear(RequantizedLinear):
-    """A requantized product (to 1/64 of the residual's scale), plus the residual times int32
+    """A requantized product (to a fraction of the residual's scale), plus the residual times int32
     residual_multiplier [M], normalized."""
 
     residual_multiplier: np.ndarray

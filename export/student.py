@@ -27,7 +27,7 @@ from inhibi.export.weight_pairs import limit_pairs, pair_excess
 from inhibi.kd.attention import Inhibitor
 from inhibi.kd.data import Task
 from inhibi.qat.attention import EXP_STEP, WEIGHTS, QuantAttention, QuantInhibitor
-from inhibi.qat.layers import RESIDUAL_UNIT, QuantEmbeddings, QuantNorm
+from inhibi.qat.layers import QuantEmbeddings, QuantNorm
 from inhibi.qat.student import QuantLayer, QuantLookup, QuantStudent
 
 Floats = NDArray[np.float64]
@@ -46,7 +46,7 @@ def integer_student(
     """The integers of a trained student, as docs/SPEC.md defines them."""
     student.eval()
     config = student.config
-    quant_layers: list[QuantLayer] = list(student.layers)  # type: ignore[arg-type]
+    quant_layers = student.layer_list()
     attention = quant_layers[0].attention
     max_tokens = len(student.embeddings.tables[1])
     residual = [scale(student.embeddings.norm.quantizer)]
@@ -144,10 +144,19 @@ def _classifier(linear: QuantLinear, unit: float) -> Linear:
 
 
 def _lookup(lookup: QuantLookup, scale_in: float) -> LookupLinear:
-    inner = scale(lookup.input_quantizer)
-    product = _linear(lookup.linear, scale_in, inner)
-    table = _table(lookup.function, inner, scale(lookup.quantizer))
-    return LookupLinear(product.weight, product.bias, product.multiplier, product.shift, table)
+    factor = _array(lookup.factor)
+    inner, outer = scale(lookup.input_quantizer), scale(lookup.quantizer)
+    product = _linear(lookup.linear, scale_in, inner * factor)
+    factors, index = np.unique(factor, return_inverse=True)
+    tables = [_table(lookup.function, inner * f, outer * f) for f in factors]
+    return LookupLinear(
+        product.weight,
+        product.bias,
+        product.multiplier,
+        product.shift,
+        np.stack(tables),
+        index.astype(np.uint8),
+    )
 
 
 def _table(function: Callable[[Tensor], Tensor], scale_in: float, scale_out: float) -> np.ndarray:
@@ -165,7 +174,7 @@ def _norm(norm: QuantNorm) -> Norm:
 def _norm_linear(
     linear: QuantLinear, norm: QuantNorm, scale_in: float, residual: float
 ) -> NormLinear:
-    product = _linear(linear, scale_in, residual / RESIDUAL_UNIT)
+    product = _linear(linear, scale_in, residual / float(norm.residual_multiplier.median()))
     return NormLinear(
         product.weight,
         product.bias,

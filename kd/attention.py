@@ -4,7 +4,9 @@ Sources: arXiv 2310.02041 (the inhibitor), arXiv 2503.15983 (centring, the signe
 Shapes: B batch, H heads, T tokens, d head width.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -93,7 +95,7 @@ def length_factor(n0: float, value: Tensor, valid: Tensor | None) -> Tensor | fl
 
 def manhattan(query: Tensor, key: Tensor) -> Tensor:
     """S_ij = sum_k |q_ik - k_jk|: [B,H,T,T] from [B,H,T,d]."""
-    if not _differentiable(query, key):
+    if not _worth_compiling(query, key):
         return _in_blocks(_scores, query, key)
     out: Tensor = _Manhattan.apply(query.flatten(0, 1), key.flatten(0, 1))
     return out.unflatten(0, query.shape[:2])
@@ -104,16 +106,31 @@ def inhibit(value: Tensor, z: Tensor, signed: bool) -> Tensor:
 
     value [B,H,T,d], z [B,H,T,T] >= 0; returns [B,H,T,d].
     """
-    if not _differentiable(value, z):
+    if not _worth_compiling(value, z):
         return _in_blocks(lambda some, v: _inhibit(v, some, signed), z, value)
     out: Tensor = _Inhibit.apply(value.flatten(0, 1), z.flatten(0, 1), signed)
     return out.unflatten(0, value.shape[:2])
 
 
-def _differentiable(*tensors: Tensor) -> bool:
-    """Whether gradients will be asked for. Without them sentences run one by one and some queries
-    at a time, uncompiled: compiling takes longer than a few answers."""
-    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+_many = ContextVar("_many", default=False)
+
+
+@contextmanager
+def many_answers() -> Iterator[None]:
+    """Compile inhibition without gradients too: worth it for the teacher of a training run."""
+    token = _many.set(True)
+    try:
+        yield
+    finally:
+        _many.reset(token)
+
+
+def _worth_compiling(*tensors: Tensor) -> bool:
+    """Where gradients will be asked for, or `many_answers` are. Otherwise sentences run one by one
+    and some queries at a time, uncompiled: compiling takes longer than a few answers."""
+    return _many.get() or (
+        torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    )
 
 
 def _in_blocks(function: Callable[[Tensor, Tensor], Tensor], rows: Tensor, whole: Tensor) -> Tensor:

@@ -1,11 +1,15 @@
 """Pretrained checkpoints: from a folder or the hub, with a head for the task."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 from inhibi.engine.errors import InputError
 from inhibi.kd.data import Task
 from inhibi.kd.families import parts
+from inhibi.kd.student import load, read_config
 
 
 def load_pretrained(name: str, task: Task, trained: bool) -> PreTrainedModel:
@@ -44,11 +48,34 @@ def load_pretrained(name: str, task: Task, trained: bool) -> PreTrainedModel:
         )
     if task.labels and known:
         _reorder(found.classifier, [own.index(label) for label in labels])
+    _describe_head(model, task, labels)
+    return model
+
+
+def is_inhibitor(name: str) -> bool:
+    """Whether this is the folder of a student of this project."""
+    return Path(name).is_dir() and hasattr(read_config(Path(name)), "inhibitor")
+
+
+def load_student(folder: str, task: Task) -> PreTrainedModel:
+    """The float inhibitor student in `folder`, with a new classifier where its labels are not the
+    task's. Raises `InputError`."""
+    labels = task.labels or ("score",)
+    model = load(folder)
+    if [model.config.id2label[i] for i in range(model.config.num_labels)] != list(labels):
+        model.config.num_labels = model.num_labels = len(labels)
+        model.classifier = torch.nn.Linear(model.classifier.in_features, len(labels))
+        torch.nn.init.normal_(model.classifier.weight, std=model.config.initializer_range)
+        torch.nn.init.zeros_(model.classifier.bias)
+    _describe_head(model, task, labels)
+    return model
+
+
+def _describe_head(model: PreTrainedModel, task: Task, labels: Sequence[str]) -> None:
     model.config.id2label = dict(enumerate(labels))
     model.config.label2id = {label: i for i, label in enumerate(labels)}
     model.config.problem_type = None if task.labels else "regression"
     model.config.finetuning_task = task.name
-    return model
 
 
 def _reason(error: Exception) -> str:

@@ -68,8 +68,13 @@ class Distillation(Stage):
 
 @dataclass(frozen=True)
 class Quantization(Distillation):
-    """Adds calibration: batches that set the activations' scales, and their percentile."""
+    """Adds calibration: batches that set the activations' scales, and their percentile.
 
+    own_teacher: the float student teaches instead of the teacher, so that the integers answer as
+    it does.
+    """
+
+    own_teacher: bool = False
     calibration_batches: int = 20
     percentile: float = 99.99
 

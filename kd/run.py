@@ -1,6 +1,6 @@
 """One run of `qat-train`: what it was started with, checked before any work."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from inhibi.kd.data import Task, hold_back, load_split, load_texts
 from inhibi.kd.examples import Example, Examples, joined, label_ids, labelled, unlabelled
 from inhibi.kd.families import parts
 from inhibi.kd.predict import load_tokenizer
-from inhibi.kd.pretrained import load_pretrained
+from inhibi.kd.pretrained import is_inhibitor, load_pretrained, load_student
 from inhibi.kd.recipe import Recipe, Stage
 from inhibi.kd.shapes import compared_layers, taken_layers
 
@@ -25,7 +25,7 @@ class Run:
     """One run of `qat-train`: its folder, recipe, task and data.
 
     student: the checkpoint that gives the student's shape and first weights, None for the
-    teacher's.
+    teacher's; or an inhibitor student, which is aligned and, in a task-agnostic run, distilled.
     """
 
     folder: Path
@@ -49,8 +49,9 @@ class Run:
         """`InputError` where recipe, data, teacher or student do not fit: before any work."""
         for split in ("train", self.task.validation[0]):
             label_ids(load_split(self.task, split, self.data_dir), self.task)
-        r = self.recipe
-        for stage in (r.teacher, r.align, r.distill, r.finetune, r.qat):
+        r, made = self.recipe, self.inhibitor
+        first = [] if made and r.task_agnostic else [r.distill] if made else [r.align, r.distill]
+        for stage in (r.teacher, *first, r.finetune, r.qat):
             if stage.joined and (len(self.task.columns) > 1 or self.task.labels is None):
                 raise InputError(
                     f"the recipe joins sentences, which {self.task.name} does not allow: "
@@ -68,7 +69,7 @@ class Run:
             self._check_shapes(self.load_teacher(teacher))
 
     def _check_shapes(self, teacher: PreTrainedModel) -> None:
-        source, _ = self.student_source(teacher)
+        source = self.inhibitor or self.student_source(teacher)[0]
         for name, model in {"teacher": teacher, "student": source}.items():
             positions = parts(model).position.num_embeddings
             if self.recipe.max_length > positions:
@@ -93,6 +94,20 @@ class Run:
         set_seed(self.recipe.seed)  # a new head's weights
         source = load_pretrained(self.student, self.task, trained=False)
         return source, taken_layers((), source.config)
+
+    @cached_property
+    def inhibitor(self) -> PreTrainedModel | None:
+        """The student where it is an inhibitor already. Raises `InputError`."""
+        if self.student is None or not is_inhibitor(self.student):
+            return None
+        set_seed(self.recipe.seed)  # a new head's weights
+        made = load_student(self.student, self.task)
+        if made.config.inhibitor != asdict(self.recipe.inhibitor):
+            raise InputError(
+                f"{self.student} was made with other settings than the recipe's [inhibitor]: "
+                f"{made.config.inhibitor}"
+            )
+        return made
 
     @cached_property
     def rows(self) -> "tuple[Dataset, Dataset]":

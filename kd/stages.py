@@ -29,8 +29,11 @@ def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
     """Train Q, K, V, gamma, alpha, beta of a new student, layer by layer, towards the attention of
     what it is made from: the teacher, or the student's own checkpoint.
 
-    A student with dot-product attention is its source without dropout.
+    A student with dot-product attention is its source without dropout; one that is an inhibitor
+    already is passed on.
     """
+    if run.inhibitor:
+        return run.inhibitor
     if run.recipe.attention == "dot_product":
         source, layers = run.student_source(teacher)
         return make_student(source, None, layers).eval()
@@ -61,9 +64,9 @@ def _some_inputs(run: Run) -> dict[str, Tensor]:
 def distill_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> PreTrainedModel:
     """Train the whole student on hidden states, soft probabilities and labels.
 
-    With steps = 0 it is passed on.
+    With steps = 0 it is passed on, and so is a task-agnostic one that an earlier run has distilled.
     """
-    if not run.recipe.distill.steps:
+    if not run.recipe.distill.steps or (run.inhibitor and run.recipe.task_agnostic):
         return student
     if not run.finished("distill"):
         stage = run.recipe.distill

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer
 
+from inhibi.kd.attention import many_answers
 from inhibi.kd.examples import NO_LABEL
 from inhibi.kd.families import LayerParts, parts, some_layers
 from inhibi.kd.recipe import Distillation
@@ -120,7 +121,7 @@ class DistillTrainer(BatchTrainer):
         self, model: nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
     ) -> Tensor:
         labels = inputs.pop("labels")
-        with torch.no_grad():
+        with torch.no_grad(), many_answers():
             goal = self.teacher(**inputs, output_hidden_states=True)
             source = (
                 goal if self.source is None else self.source(**inputs, output_hidden_states=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from inhibi.qat.quantizers import Bias, ClassifierWeight, Weight, round_half_up
 
-RESIDUAL_UNIT = 64  # the sum before a layer norm counts 1/64 of the residual's scale
+LARGEST_MULTIPLIER = 64  # of a residual's channel
 WIDE = 2**15 - 1
 TABLE_SUM = 516  # of a channel's table multipliers: 127 * 516 < 2^16
 
@@ -37,24 +37,31 @@ def quant_linear(*linears: nn.Linear, classifier: bool = False) -> QuantLinear:
 
 
 class QuantNorm(nn.Module):
-    """AddLayerNorm: the product rounded to 1/64 of the residual's scale, plus the residual, of
-    which a step in channel c counts residual_multiplier[c] such units (1..64), normalized."""
+    """AddLayerNorm: the product rounded to a fraction of the residual's scale, plus the residual,
+    of which a step in channel c counts residual_multiplier[c] such units (1..64), normalized."""
 
     def __init__(self, norm: nn.LayerNorm, quantizer: Quantizer) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(norm.weight.data), nn.Parameter(norm.bias.data)
         self.quantizer = quantizer()
         self.residual_multiplier: Tensor
-        self.register_buffer("residual_multiplier", torch.full_like(norm.weight, RESIDUAL_UNIT))
+        self.register_buffer(
+            "residual_multiplier", torch.full_like(norm.weight, LARGEST_MULTIPLIER)
+        )
 
     def forward(self, x: Tensor, residual: IntQuantTensor) -> IntQuantTensor:
-        unit = residual.scale / RESIDUAL_UNIT
+        unit = residual.scale / self.residual_multiplier.median()
         branch = round_half_up(x / unit).clamp(-WIDE, WIDE) * unit
         return self.normalize(branch + self.rescaled(residual.value))
 
     def rescaled(self, residual: Tensor) -> Tensor:
         """The residual [B,T,C] with its channels' scales."""
-        return residual * (self.residual_multiplier / RESIDUAL_UNIT)
+        return residual * self.residual_factor
+
+    @property
+    def residual_factor(self) -> Tensor:
+        """What the residual's channels [C] are multiplied with: 1 in most."""
+        return self.residual_multiplier / self.residual_multiplier.median()
 
     def normalize(self, x: Tensor) -> IntQuantTensor:
         """The norm of x [B,T,C] without rounding before it."""

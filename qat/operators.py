@@ -50,8 +50,7 @@ def operators(student: QuantStudent, ids: list[Tensor], valid: Tensor) -> list[O
             embeddings.norm.quantizer,
         )
     ]
-    layers: list[QuantLayer] = list(student.layers)  # type: ignore[arg-type]
-    for i, layer in enumerate(layers):
+    for i, layer in enumerate(student.layer_list()):
         made += _layer(f"layer.{i}", layer, x, valid)
         x = made[-1].name
     pooler, classifier = student.pooler, student.classifier
@@ -128,7 +127,7 @@ def _exact_norm(norm: QuantNorm, x: Tensor) -> Tensor:
 
 
 def _exact_lookup(lookup: QuantLookup, x: Tensor) -> Tensor:
-    return lookup.function(_exact_linear(lookup.linear, x))
+    return lookup.activated(_exact_linear(lookup.linear, x))
 
 
 def _exact_embeddings(embeddings: QuantEmbeddings, ids: list[Tensor]) -> Tensor:

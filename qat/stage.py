@@ -1,26 +1,36 @@
-"""The last stage: calibrate the activations' scales, then train with fake quantization."""
+"""The last stage: calibrate the scales, then train with fake quantization."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
+from inhibi.kd.attention import many_answers
 from inhibi.kd.examples import Padding, batches
 from inhibi.kd.run import Run
 from inhibi.kd.shapes import same_shape
 from inhibi.kd.trainers import DistillTrainer
 from inhibi.kd.training import train
+from inhibi.qat import channel_scales
+from inhibi.qat.compensated_rounding import round_weights
 from inhibi.qat.student import QuantizationSettings, QuantStudent, load
+
+ROUNDING_BATCHES = 8  # of the calibration's: each is run once for every product
 
 
 def qat_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> QuantStudent:
     """Quantize the float student and distill the teacher into it once more.
 
-    Where the teacher has another shape the hidden states to keep are the float student's.
+    Where the teacher has another shape the hidden states to keep are the float student's. A
+    task-agnostic student, and any whose recipe says so, is its own teacher.
     """
     if not run.finished("qat"):
         stage = run.recipe.qat
+        if stage.own_teacher or run.recipe.task_agnostic:
+            teacher = student
         extra = {
             "teacher": teacher,
             "weights": stage,
@@ -40,16 +50,29 @@ def calibration_stage(run: Run, student: PreTrainedModel) -> QuantStudent:
 
 
 def calibrated(run: Run, student: PreTrainedModel) -> QuantStudent:
-    """The quantized student before any training."""
+    """The quantized student before any training: channels and activations have their scales,
+    weights are rounded."""
     stage = run.recipe.qat
     settings = QuantizationSettings(stage.calibration_batches, stage.percentile)
     quantized = QuantStudent(student, settings)
-    calibrate(run, quantized)
+    inputs = calibration_inputs(run)
+    with many_answers():
+        channel_scales.fold(quantized, channel_scales.find(student, inputs))
+        calibrate(quantized, inputs)
+        round_weights(quantized, inputs[:ROUNDING_BATCHES])
     return quantized
 
 
-def calibrate(run: Run, student: QuantStudent) -> None:
-    """Set every activation scale from the percentile over the first batches of the stage."""
+@torch.no_grad()
+def calibrate(student: QuantStudent, inputs: Iterable[dict[str, Tensor]]) -> None:
+    """Set every activation scale from the percentile over these batches."""
+    student.train()
+    for batch in inputs:
+        student(**batch)
+
+
+def calibration_inputs(run: Run) -> list[dict[str, Tensor]]:
+    """The first batches of the stage, without labels."""
     stage = run.recipe.qat
     examples = run.examples(stage)
     chosen = batches(
@@ -60,8 +83,7 @@ def calibrate(run: Run, student: QuantStudent) -> None:
         run.recipe.seed,
     )
     loader = DataLoader(examples, batch_sampler=chosen, collate_fn=Padding(run.pad, True))
-    student.train()
-    with torch.no_grad():
-        for batch in loader:
-            del batch["labels"]
-            student(**batch)
+    made = list(loader)
+    for batch in made:
+        del batch["labels"]
+    return made

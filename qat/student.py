@@ -29,6 +29,8 @@ from inhibi.qat.layers import (
 )
 from inhibi.qat.quantizers import activation
 
+CHANNEL_SCALES = (".residual_multiplier", ".factor", ".source")  # see inhibi.qat.channel_scales
+
 
 @dataclass(frozen=True)
 class QuantizationSettings:
@@ -46,8 +48,17 @@ class Output:
     hidden_states: list[Tensor]
 
 
+FLAT = -4.0  # GELU, tanh and ReLU are below it what they are at it, within 0.001
+
+
 class QuantLookup(nn.Module):
-    """RequantizeLookup: a product, requantized, through an activation function's table."""
+    """RequantizeLookup: a product, requantized, through an activation function's tables.
+
+    Channel k [M] counts in factor[k] of the quantizers' steps, before the function and after it, so
+    that the few wide channels do not cost the others their precision; the output is without its
+    factor, which the weights of the product that reads it have. source[k] is the float student's
+    channel: those of one factor stand side by side.
+    """
 
     def __init__(
         self, linear: nn.Linear, function: Callable[[Tensor], Tensor], quantizer: Quantizer
@@ -57,9 +68,18 @@ class QuantLookup(nn.Module):
         self.function = function
         self.input_quantizer = quantizer()
         self.quantizer = quantizer()
+        self.factor: Tensor
+        self.source: Tensor
+        self.register_buffer("factor", torch.ones(linear.out_features))
+        self.register_buffer("source", torch.arange(linear.out_features))
 
     def forward(self, x: IntQuantTensor) -> IntQuantTensor:
-        return self.quantizer(self.function(self.input_quantizer(self.linear(x)).value))
+        steps = self.input_quantizer(self.linear(x).clamp(min=FLAT) / self.factor)
+        return self.quantizer(self.activated(steps.value * self.factor))
+
+    def activated(self, x: Tensor) -> Tensor:
+        """The function of x [..., M], without the channels' factors."""
+        return self.function(x) / self.factor
 
 
 class QuantLayer(nn.Module):
@@ -119,12 +139,17 @@ class QuantStudent(nn.Module):
         """input_ids, attention_mask, token_type_ids int64 [B,T]."""
         valid = attention_mask.bool()
         x = self.embeddings(self.table_ids(input_ids, token_type_ids))
-        hidden = [x.value]
-        for layer in self.layers:
+        hidden = []
+        for layer in self.layer_list():
+            hidden.append(layer.attention_norm.rescaled(x.value))
             x = layer(x, valid)
-            hidden.append(x.value)
+        hidden.append(x.value)
         logits = self.classifier(self.pooler(x.set(value=x.value[:, 0])))
         return Output(logits, hidden if output_hidden_states else [])
+
+    def layer_list(self) -> list[QuantLayer]:
+        """The layers with their own type."""
+        return list(self.layers)  # type: ignore[arg-type]
 
     def table_ids(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> list[Tensor]:
         """What each embedding table is read with: words [B,T], positions [T], token types [B,T]
@@ -152,7 +177,7 @@ def load(folder: str | Path) -> QuantStudent:
         if hasattr(config, "inhibitor"):
             attach(student, InhibitorSettings(**config.inhibitor))
         made = QuantStudent(student, QuantizationSettings(**config.quantization))
-        # Students saved before residuals had multipliers keep those that the norms start with.
-        fresh = {k: v for k, v in made.state_dict().items() if k.endswith("residual_multiplier")}
+        # Students saved before channels had scales of their own keep those that they start with.
+        fresh = {k: v for k, v in made.state_dict().items() if k.endswith(CHANNEL_SCALES)}
         made.load_state_dict(fresh | load_file(folder / "model.safetensors"))
     return made.eval()

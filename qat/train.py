@@ -40,7 +40,9 @@ def options(argv: list[str] | None) -> argparse.Namespace:
         "--student",
         metavar="CHECKPOINT",
         help="another such checkpoint with the teacher's vocabulary, for the student's shape and "
-        "first weights (default: the teacher, or those of its layers that the recipe names)",
+        "first weights (default: the teacher, or those of its layers that the recipe names); or "
+        "RUN/distill of a task-agnostic run, whose student is then not aligned again, nor, in a "
+        "task-agnostic recipe, distilled",
     )
     add("--recipe", default="sst2", help="a TOML file or a packaged recipe's name (default: sst2)")
     add("--out", required=True, metavar="RUN", help="the run's folder")
@@ -116,15 +118,11 @@ def run_stages(chosen: argparse.Namespace) -> None:
 
 
 def float_stages(run: "Run", checkpoint: str) -> "tuple[PreTrainedModel, PreTrainedModel]":
-    """The float student, and the teacher that quantization keeps it close to."""
+    """The teacher and the float student."""
     from inhibi.kd.stages import align_stage, distill_stage, finetune_stage, teacher_stage
 
-    if run.recipe.task_agnostic:
-        source = run.load_teacher(checkpoint)
-        student = distill_stage(run, source, align_stage(run, source))
-        student = finetune_stage(run, student)
-        return student, student
-    teacher = teacher_stage(run, checkpoint)
+    agnostic = run.recipe.task_agnostic
+    teacher = run.load_teacher(checkpoint) if agnostic else teacher_stage(run, checkpoint)
     student = distill_stage(run, teacher, align_stage(run, teacher))
     return teacher, finetune_stage(run, student)
 

@@ -189,7 +189,7 @@ def fits(x: Counted, bits: int) -> Counted:
 # How wide each input is, in SPEC's order, by its proven range; 0: no data, stays plain ints.
 WIDTHS = {
     "Requantize": (32, 32, 32, 0),
-    "RequantizeLookup": (32, 32, 32, 0, 8),
+    "RequantizeLookup": (32, 32, 32, 0, 8, 0),
     "AddLayerNorm": (32, 32, 32, 0, 8, 8, 32, 64, 0),
     "EmbedLayerNorm": (0, 0, 0, 8, 8, 8, 16, 32, 64, 0),
     "InhibitorAttention": (8, 0, 32, 32, 0, 32, 0, 32),
@@ -204,10 +204,15 @@ def execute(case: Case) -> tuple[Tally, list[list[int]]]:
     inputs = []
     for i, (x, bits) in enumerate(zip(case.inputs, WIDTHS[case.operator], strict=True)):
         values = counted(x.tolist(), bits, tally) if bits else x.tolist()
-        inputs.append(Table(values) if (case.operator, i) in TABLES else values)
+        inputs.append(tables(values) if (case.operator, i) in TABLES else values)
     with patch.multiple(oracle, clamp=clamp, isqrt=isqrt, fits=fits):
         rows = getattr(oracle, case.function)(*inputs, **case.attributes)
     return tally, [[int(value) for value in row] for row in rows]
+
+
+def tables(values: Any) -> Any:
+    """A table, or a list of tables."""
+    return [tables(row) for row in values] if isinstance(values[0], list) else Table(values)
 
 
 def counted(values: Any, bits: int, tally: Tally) -> Any:

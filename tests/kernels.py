@@ -24,6 +24,7 @@ Requantize = _structure(
     "acc bias multiplier shift table",
     rows=c_size_t,
     columns=c_size_t,
+    acc_stride=c_size_t,
     stride=c_size_t,
     lo=c_int32,
     hi=c_int32,
@@ -187,8 +188,8 @@ def _limits(case: Case) -> tuple[int, int]:
 
 
 def _requantize(case: Case, pointers: list[int], out: Placed) -> Structure:
-    acc, bias, multiplier, shift, table = [*pointers, None][:5]
-    shape = (rows(case), columns(case), out.array.shape[1])
+    acc, bias, multiplier, shift, table = [*pointers, None][:5]  # its first table alone
+    shape = (rows(case), columns(case), columns(case), out.array.shape[1])
     return Requantize(acc, bias, multiplier, shift, table, *shape, *_limits(case), out.pointer)
 
 

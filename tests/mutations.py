@@ -39,9 +39,11 @@ MUTATIONS: dict[str, dict[str, str]] = {
     "_byte(_req(_wide(acc) + bias,": {"bias forgotten": "_byte(_req(_wide(acc),"},
     "ZERO_POINT = 128": {"zero point": "ZERO_POINT = 127"},
     "(y + ZERO_POINT)": {"output's zero point": "(y + 127)"},
-    "return table[requantize(": {
-        "table off by one": "return table[-1 + requantize(",
-        "table backwards": "return table[::-1][requantize(",
+    "return table[table_index, requantize(": {
+        "table off by one": "return table[table_index, -1 + requantize(",
+        "table backwards": "return table[:, ::-1][table_index, requantize(",
+        "one table for all": "return table[0, requantize(",
+        "tables exchanged": "return table[::-1][table_index, requantize(",
     },
     # layer norms
     RANGE: {

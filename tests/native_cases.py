@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 from case import Case
-from cases import CASES
+from cases import KERNEL_CASES
 from kernels import columns, padded, rows
 from test_kernels import attention_cases, computed, longest_sums, row_cases
 
 
 def all_cases(path: Path) -> Path:
     """The file of everything that kernels take."""
-    write_cases(path, ((case, computed(case)) for case in (*map(padded, CASES), *_more())))
+    write_cases(path, ((case, computed(case)) for case in (*map(padded, KERNEL_CASES), *_more())))
     return path
 
 

@@ -20,10 +20,18 @@ def requantize(acc: Table, bias: Row, multiplier: Row, shift: Row, *, lo: int, h
 
 
 def requantize_lookup(
-    acc: Table, bias: Row, multiplier: Row, shift: Row, table: Row, *, lo: int, hi: int
+    acc: Table,
+    bias: Row,
+    multiplier: Row,
+    shift: Row,
+    table: Table,
+    table_index: Row,
+    *,
+    lo: int,
+    hi: int,
 ) -> Rows:
     rows = requantize(acc, bias, multiplier, shift, lo=lo, hi=hi)
-    return [[table[y] for y in row] for row in rows]
+    return [[table[i][y] for i, y in zip(table_index, row, strict=True)] for row in rows]
 
 
 def add_layer_norm(

@@ -60,18 +60,22 @@ def requantize_near_ties(rng: Rng) -> Case:
     return Case("Requantize", "near-ties", tuple(int32(x)[..., kept] for x in inputs), FULL)
 
 
-def lookup(rng: Rng, rows: int, width: int) -> Case:
+def lookup(rng: Rng, rows: int, width: int, tables: int = 1) -> Case:
     acc, bias = accumulators(rng, rows, width)
-    inputs = (acc, bias, *scales(rng, width), rng.permutation(256).astype(np.uint8))
-    return Case("RequantizeLookup", f"{rows}x{width}", inputs, FULL)
+    table = rng.permuted(np.tile(np.arange(256, dtype=np.uint8), (tables, 1)), axis=1)
+    index = np.sort(rng.integers(0, tables, width)).astype(np.uint8)
+    index[-1] = rng.integers(0, tables)  # a table may serve columns apart
+    inputs = (acc, bias, *scales(rng, width), table, index)
+    return Case("RequantizeLookup", f"{rows}x{width}-{tables}", inputs, FULL)
 
 
 def lookup_complete(rng: Rng) -> Case:
     """Each entry that can be reached, and beyond both ends."""
     acc = np.arange(-140, 141).reshape(-1, 1)
     inputs = (acc, [0], [2**23], [23])
-    table = rng.permutation(256).astype(np.uint8)
-    return Case("RequantizeLookup", "complete", (*map(int32, inputs), table), FULL)
+    table = rng.permutation(256).astype(np.uint8)[None]
+    index = np.zeros(1, np.uint8)
+    return Case("RequantizeLookup", "complete", (*map(int32, inputs), table, index), FULL)
 
 
 # Layer norms.

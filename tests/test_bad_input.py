@@ -71,14 +71,14 @@ def test_a_model_that_cannot_be_run(
     line = complaint(capsys, "good film", "--model", str(path), "--engine", engine)
     assert str(path) in line
     if damage == "newer":
-        assert "format version 3" in line
+        assert "format version 4" in line
         assert "upgrade" in line
 
 
 def _change_metadata(path: Path, damage: str) -> None:
     model = onnx.load(path)
     kept = {entry.key: entry.value for entry in model.metadata_props}
-    kept = {} if damage == "foreign" else {**kept, "inhibi.format_version": "3"}
+    kept = {} if damage == "foreign" else {**kept, "inhibi.format_version": "4"}
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, kept)
     onnx.save(model, path)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from attention_cases import attention, largest_sums
 from case import FULL, Case, expected
-from cases import CASES
+from cases import KERNEL_CASES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernels import Kernels, padded, unpadded
@@ -41,7 +41,7 @@ def agree(kernels: Kernels, case: Case, **options: Any) -> None:
         np.testing.assert_array_equal(kernels.run(isa, case, **options), right, err_msg=isa)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", KERNEL_CASES, ids=str)
 def test_case(kernels: Kernels, case: Case) -> None:
     for isa in kernels.isas:
         result = unpadded(kernels.run(isa, padded(case)), case)

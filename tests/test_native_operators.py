@@ -69,6 +69,10 @@ def flat(index: int) -> Change:
     return lambda inputs: inputs.__setitem__(index, inputs[index].reshape(-1))
 
 
+def rows(index: int, count: int) -> Change:
+    return lambda inputs: inputs.__setitem__(index, inputs[index][:count].copy())
+
+
 def columns(index: int, count: int) -> Change:
     return lambda inputs: inputs.__setitem__(index, inputs[index][:, :count].copy())
 
@@ -82,7 +86,13 @@ REFUSED: dict[str, list[tuple[Change, str]]] = {
         (put(3, 0, 0), r"shift has a value outside 1\.\.46"),
         (put(3, 0, 47), r"shift has a value outside 1\.\.46"),
     ],
-    "RequantizeLookup": [(cut(4), "table has 255 values, not 256")],
+    "RequantizeLookup": [
+        (columns(4, 255), "table is . x 255, not . x 256"),
+        (flat(4), "table has 1 dimensions, not 2"),
+        (rows(4, 0), r"table has 0 rows, not 1\.\.256"),
+        (cut(5), "table_index has . values, not "),
+        (put(5, 0, 3), r"table_index has a value outside 0\.\.2"),
+    ],
     "AddLayerNorm": [
         (cut(4), r"residual is 1 x 7, not 2 x 7"),
         (flat(4), "residual has 1 dimensions, not 2"),

@@ -56,7 +56,7 @@ def test_cases_have_every_operator_and_different_names() -> None:
 def test_rows(rng: np.random.Generator, rows: int, width: int, a: int, b: int) -> None:
     lo, hi = sorted((a, b))
     agree(requantize(rng, rows, width, lo=lo, hi=hi))
-    agree(lookup(rng, rows, width))
+    agree(lookup(rng, rows, width, tables=3))
     agree(add_norm(rng, rows, width, lo=lo, hi=hi))
     agree(embed(rng, rows, width, (300, 200, 16), lo=-127))
 

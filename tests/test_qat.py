@@ -29,6 +29,7 @@ from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.data import find_task
 from inhibi.kd.student import make_student
 from inhibi.kd.trainers import relative_error
+from inhibi.qat import student as qat_student
 from inhibi.qat.layers import QuantNorm, quant_linear
 from inhibi.qat.quantizers import LargestWithinPairs, activation, limit_pairs, round_half_up
 from inhibi.qat.student import QuantizationSettings, QuantStudent, load
@@ -157,12 +158,14 @@ def test_a_saved_student_is_the_same(student: QuantStudent, tmp_path: Path) -> N
         assert torch.equal(student(**batch).logits, again(**batch).logits)
 
 
-def test_multipliers_of_residuals_reach_the_file(tmp_path: Path) -> None:
+def test_scales_of_channels_reach_the_file(tmp_path: Path) -> None:
     student = quantized(make_student(tiny_bert(), InhibitorSettings()))
     draw = torch.Generator().manual_seed(0)
     for norm in student.modules():
         if isinstance(norm, QuantNorm):
             norm.residual_multiplier.random_(1, 65, generator=draw)
+    student.layers[0].intermediate.factor[:9] = 4.0
+    student.layers[0].intermediate.factor[9:12] = 2.0
     student.save_pretrained(tmp_path)
     student = load(tmp_path)
     integers = exported(student, tmp_path / "student.onnx")
@@ -170,17 +173,20 @@ def test_multipliers_of_residuals_reach_the_file(tmp_path: Path) -> None:
     assert multipliers.tolist() == student.layers[0].output_norm.residual_multiplier.tolist()
     assert len(set(multipliers.tolist())) > 10
     made = diagnosed(student, tmp_path / "student.onnx")
-    for name in ("attention_output", "output"):
+    intermediate = integers.layers[0].intermediate
+    assert intermediate.table.shape == (3, 256)
+    assert intermediate.table_index.tolist() == [2] * 9 + [1] * 3 + [0] * 20
+    for name in ("attention_output", "intermediate", "output"):
         lsb = made.operators[f"layer.0.{name}"].lsb
         assert lsb[2:].sum() == 0
         assert lsb[1] < 0.02 * lsb.sum()
 
 
-def test_a_student_saved_without_multipliers_of_residuals_has_64(tmp_path: Path) -> None:
+def test_a_student_saved_without_scales_of_channels_has_one_for_all(tmp_path: Path) -> None:
     quantized(make_student(tiny_bert(), InhibitorSettings())).save_pretrained(tmp_path)
     file = tmp_path / "model.safetensors"
     saved = load_file(file)
-    old = {name: x for name, x in saved.items() if not name.endswith("residual_multiplier")}
+    old = {name: x for name, x in saved.items() if not name.endswith(qat_student.CHANNEL_SCALES)}
     assert len(old) < len(saved)
     save_file(old, file)
     assert all(torch.equal(x, saved[name]) for name, x in load(tmp_path).state_dict().items())

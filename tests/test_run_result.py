@@ -164,7 +164,11 @@ def test_e0_comes_first_and_teaches_the_others(
     assert "--text" not in commands["sst2 e0-0 train"]
     shared = tmp_path / "runs" / "sst2" / "e0-1" / "teacher"
     assert f"--teacher {shared} --trained-teacher" in commands["sst2 e2-1 train"]
-    assert "--teacher checkpoint --text wiki.parquet" in commands["sst2 e1-1 train"]
+    assert "--teacher checkpoint --text wiki.parquet" in commands["sst2 e1-0 train"]
+    distilled = tmp_path / "runs" / "sst2" / "e1-0" / "distill"
+    assert f"--teacher checkpoint --student {distilled} --text" in commands["sst2 e1-1 train"]
+    again = {s.name: " ".join(s.command()) for s in steps(arguments("e1", "--distilled", "other"))}
+    assert "--student other" in again["sst2 e1-0 train"]
     assert commands["sst2 e2-1 calibrate"].endswith("--no-qat")
     with pytest.raises(InputError, match="add e0"):
         steps(arguments("e2"))

@@ -150,7 +150,11 @@ class _Draw:
         curve = function(np.arange(-128, 128) / SPREAD)
         table = 128 + round_half_up(np.clip(curve / np.abs(curve).max() * 127, -127, 127))
         parts = self.requantized(inputs, outputs, SPREAD)
-        return LookupLinear(**parts, table=table.astype(np.uint8))
+        return LookupLinear(
+            **parts,
+            table=np.stack([table, table[::-1]]).astype(np.uint8),
+            table_index=np.sort(self.random.integers(0, 2, outputs)).astype(np.uint8),
+        )
 
     def norm(self, channels: int) -> Norm:
         gain = self.random.normal(1, 0.2, channels)

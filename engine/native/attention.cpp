@@ -42,7 +42,7 @@ void requantize(const InhibiKernels& kernels, const InhibiAttention& a, const Ta
   r.multiplier = b.multiplier;
   r.shift = a.shift + t.head * t.d;
   r.rows = rows;
-  r.columns = t.d;
+  r.columns = r.acc_stride = t.d;
   r.stride = a.hidden;
   r.lo = a.lo;
   r.hi = a.hi;

@@ -21,13 +21,14 @@ enum {
   INHIBI_KEYS = 16,             // of one block of packed keys and values
 };
 
-// acc int32 [rows, columns] to out uint8 [rows, columns], whose rows lie `stride` bytes apart.
-// With a table uint8 [256], RequantizeLookup; with NULL, Requantize. |multiplier| < 2^31 and
+// acc int32 [rows, columns] to out uint8 [rows, columns], whose rows lie `acc_stride` numbers and
+// `stride` bytes apart. With a table uint8 [256], columns of RequantizeLookup that share it; with
+// NULL, Requantize. |multiplier| < 2^31 and
 // |(acc + bias) * multiplier| + 2^(shift-1) < 2^53, which attention's multipliers need.
 typedef struct {
   const int32_t *acc, *bias, *multiplier, *shift;
   const uint8_t* table;
-  size_t rows, columns, stride;
+  size_t rows, columns, acc_stride, stride;
   int32_t lo, hi;
   uint8_t* out;
 } InhibiRequantize;

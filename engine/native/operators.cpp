@@ -28,16 +28,33 @@ InhibiNorm norm_of(Call& call, size_t index, size_t channels) {
   return norm;
 }
 
+// The columns from `first` on as far as they share a table.
+InhibiRequantize same_table(InhibiRequantize all, const uint8_t* table_index, size_t first) {
+  size_t end = first + 1;
+  while (end < all.columns && table_index[end] == table_index[first]) ++end;
+  all.acc += first, all.bias += first, all.multiplier += first, all.shift += first;
+  all.table += size_t{256} * table_index[first];
+  all.out += first;
+  all.columns = end - first;
+  return all;
+}
+
 void requantize_with(Call& call, bool lookup) {
   const Tensor acc = call.read(0, 2);
   InhibiRequantize all = {};
   all.acc = static_cast<const int32_t*>(acc.data);
   all.rows = static_cast<size_t>(acc.dims[0]);
-  all.columns = all.stride = static_cast<size_t>(acc.dims[1]);
+  all.columns = all.acc_stride = all.stride = static_cast<size_t>(acc.dims[1]);
   all.bias = call.vector<int32_t>(1, all.columns);
   all.multiplier = call.vector_in<int32_t>(2, all.columns, 1 - power(24), power(24) - 1);
   all.shift = call.vector_in<int32_t>(3, all.columns, 1, 46);
-  if (lookup) all.table = call.vector<uint8_t>(4, 256);
+  const uint8_t* table_index = nullptr;
+  if (lookup) {
+    const size_t tables = static_cast<size_t>(call.read(4, 2).dims[0]);
+    if (tables < 1 || tables > 256) call.fail("table has %zu rows, not 1..256", tables);
+    all.table = call.matrix<uint8_t>(4, tables, 256);
+    table_index = call.vector_in<uint8_t>(5, all.columns, 0, static_cast<int64_t>(tables) - 1, 4);
+  }
   all.lo = call.node.lo;
   all.hi = call.node.hi;
   all.out = call.output(all.rows, all.columns);
@@ -48,7 +65,12 @@ void requantize_with(Call& call, bool lookup) {
     part.rows = count;
     part.acc += first * all.columns;
     part.out += first * all.columns;
-    kernels->requantize(&part);
+    if (!table_index) return kernels->requantize(&part);
+    for (size_t k = 0; k < part.columns;) {
+      const InhibiRequantize same = same_table(part, table_index, k);
+      kernels->requantize(&same);
+      k += same.columns;
+    }
   });
 }
 

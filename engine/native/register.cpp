@@ -131,7 +131,7 @@ OrtStatus* make_domain(const OrtApi& api, OrtCustomOpDomain** domain) {
       make({"Requantize", requantize, {acc, bias, multiplier, shift}, false, false}),
       make({"RequantizeLookup",
             requantize_lookup,
-            {acc, bias, multiplier, shift, {"table", u8}},
+            {acc, bias, multiplier, shift, {"table", u8}, {"table_index", u8}},
             false,
             false}),
       make({"AddLayerNorm",

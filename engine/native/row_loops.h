@@ -57,7 +57,7 @@ INHIBI_INLINE void requantize_rows(const InhibiRequantize& p) {
     const size_t n = p.columns - first < kBlock ? p.columns - first : kBlock;
     scales(p.multiplier + first, p.shift + first, n, scale);
     for (size_t i = 0; i < p.rows; ++i) {
-      req(p.acc + i * p.columns + first, p.bias + first, scale, p.lo, p.hi, n, y);
+      req(p.acc + i * p.acc_stride + first, p.bias + first, scale, p.lo, p.hi, n, y);
       bytes(y, n, p.out + i * p.stride + first);
     }
   }

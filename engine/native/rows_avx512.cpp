@@ -41,7 +41,7 @@ INHIBI_TARGET void requantize_avx512(const InhibiRequantize* pointer) {
       const Columns low = Columns::req(p.bias + k, p.multiplier + k, p.shift + k, n);
       const Columns high = Columns::req(p.bias + next, p.multiplier + next, p.shift + next, above);
       for (size_t i = first_row; i < end; ++i) {
-        const int32_t* acc = p.acc + i * p.columns;
+        const int32_t* acc = p.acc + i * p.acc_stride;
         const __m512i x = load(acc + k, n), y = load(acc + next, above);
         __m256i bytes = _mm256_set_m128i(high.bytes(y, odd(y)), low.bytes(x, odd(x)));
         bytes = _mm256_min_epi8(_mm256_max_epi8(bytes, lo), hi);

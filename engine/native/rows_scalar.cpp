@@ -41,7 +41,7 @@ void norm_scalar(const int32_t* x, const InhibiNorm& p, size_t channels, uint8_t
 
 void requantize_scalar(const InhibiRequantize* p) {
   for (size_t i = 0; i < p->rows; ++i) {
-    const int32_t* acc = p->acc + i * p->columns;
+    const int32_t* acc = p->acc + i * p->acc_stride;
     uint8_t* out = p->out + i * p->stride;
     for (size_t k = 0; k < p->columns; ++k) {
       const int64_t product = (int64_t{acc[k]} + p->bias[k]) * p->multiplier[k];

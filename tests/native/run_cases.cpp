@@ -144,6 +144,7 @@ bool right(const InhibiKernels& kernels, Case& c) {
                                 c.rows,
                                 c.columns,
                                 c.columns,
+                                c.columns,
                                 c.lo,
                                 c.hi,
                                 out};

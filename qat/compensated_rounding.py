@@ -1,0 +1,76 @@
+"""Weights rounded one input channel after the other, the error of each made up for by those still
+to come: GPTQ (arXiv 2210.17323), Brevitas' implementation with the engine's pair rule."""
+
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from inhibi.qat.quantizers import PAIR_LIMIT
+from inhibi.qat.student import QuantStudent
+
+with warnings.catch_warnings():  # of Brevitas about parts of its own
+    warnings.simplefilter("ignore")
+    from brevitas.graph.gptq import GPTQ, gptq_mode
+
+LARGEST = 127
+BLOCKS = 8  # in which a product's error reaches the channels that are far away
+
+
+@torch.no_grad()
+def round_weights(student: QuantStudent, inputs: Iterable[dict[str, Tensor]]) -> None:
+    """Put every product's weights on their grid, so that its outputs for these inputs change least.
+
+    Scales stay as they were; activations are quantized, so calibrate them before.
+    """
+    student.eval()
+    batches = list(inputs)
+    with gptq_mode(
+        student,
+        create_weight_orig=False,
+        num_blocks=BLOCKS,
+        gptq_class=_WithinPairs,
+        device="same",
+    ) as mode:
+        for _ in range(mode.num_layers):
+            for batch in batches:
+                mode.model(**batch)  # as far as the product whose turn it is
+            mode.update()
+
+
+class _WithinPairs(GPTQ):
+    """Brevitas takes scales anew from every column that it rounds; here they are those of before,
+    and what they were taken from, the largest weights and pairs, is rounded as it was."""
+
+    def single_layer_update(self, *args: Any, **kwargs: Any) -> None:
+        """A channel that was 0 in all inputs keeps its weights: Brevitas would set them to 0."""
+        unseen = (self.H.diagonal(dim1=1, dim2=2) == 0).float()
+        self.H += torch.diag_embed(unseen * torch.finfo(self.H.dtype).tiny)
+        super().single_layer_update(*args, **kwargs)
+
+    def get_quant_weights(self, i: int, i1: int, *_: Any, **__: Any) -> Tensor:
+        """Column i1 + i of the weights [M,K], rounded: [1,M]."""
+        column, weight = i1 + i, self.layer.weight.data
+        if column == 0:
+            self.scale = self.layer.quant_weight().scale.expand(len(weight), 1)[:, 0]
+            self.kept = largest(weight / self.scale[:, None])
+        rounded = torch.floor(weight[:, column] / self.scale + 0.5).clamp(-LARGEST, LARGEST)
+        if column % 2:
+            before = torch.round(weight[:, column - 1] / self.scale)
+            room = torch.where(rounded * before > 0, PAIR_LIMIT - before.abs(), LARGEST)
+            rounded = torch.minimum(torch.maximum(rounded, -room), room)
+        kept = self.kept[:, column]
+        return (torch.where(kept.isnan(), rounded, kept) * self.scale)[None]
+
+
+def largest(weight: Tensor) -> Tensor:
+    """The whole numbers [M,K] of the weights in units of their scale that decide it: the largest of
+    a row and the pairs of one sign with the largest sum. NaN for the others."""
+    even = F.pad(weight, (0, weight.shape[1] % 2))
+    a, b = even[:, 0::2], even[:, 1::2]
+    pairs = (a * b > 0) & ((a + b).abs() > PAIR_LIMIT - 0.01)
+    decides = pairs.repeat_interleave(2, 1)[:, : weight.shape[1]] | (weight.abs() > LARGEST - 0.01)
+    return torch.where(decides, torch.floor(weight + 0.5), torch.nan)

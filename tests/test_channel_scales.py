@@ -1,0 +1,136 @@
+"""Scales per channel: nothing changes but the rounding, which gets better."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_teacher import tiny_bert, tiny_distilbert, tiny_tokenizer
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from inhibi.kd.attention import InhibitorSettings
+from inhibi.kd.families import parts
+from inhibi.kd.student import make_student
+from inhibi.kd.trainers import relative_error
+from inhibi.qat.channel_scales import (
+    LEAST,
+    LEAST_RANGE,
+    TABLES,
+    ChannelScales,
+    factors,
+    find,
+    fold,
+    folded,
+    multipliers,
+)
+from inhibi.qat.operators import operators, run
+from inhibi.qat.stage import calibrate
+from inhibi.qat.student import QuantizationSettings, QuantStudent
+
+TEXTS = ["a good film", "the plot is not very dull but it was cold", "warm and great", "bad"]
+WIDE = 3  # the channel that is wider than the others
+
+
+def batch() -> dict[str, Tensor]:
+    return dict(tiny_tokenizer()(TEXTS, padding=True, return_tensors="pt"))
+
+
+def uneven(make: Callable[[], PreTrainedModel]) -> PreTrainedModel:
+    """A float student with one channel twenty times as wide as the others in every norm, and one
+    in every activation."""
+    model = make_student(make(), InhibitorSettings()).eval()
+    found = parts(model)
+    with torch.no_grad():
+        for layer in found.layers:
+            for norm in (layer.attention_norm, layer.output_norm):
+                norm.weight[WIDE] *= 20
+            layer.intermediate.bias[WIDE] = 20.0
+            layer.output.weight[:, WIDE] /= 20
+        found.embedding_norm.weight[WIDE] *= 20
+    return model
+
+
+def quantized(model: PreTrainedModel, scales: ChannelScales | None) -> QuantStudent:
+    made = QuantStudent(model, QuantizationSettings(calibration_batches=2, percentile=100.0))
+    if scales is not None:
+        fold(made, scales)
+    calibrate(made, [batch()] * 3)
+    return made.eval()
+
+
+RANGES = st.lists(st.floats(0, 1e6, width=32, allow_subnormal=False), min_size=1, max_size=8).map(
+    torch.tensor
+)
+
+
+@given(RANGES)
+def test_multipliers_are_whole_and_the_widest_channels_is_64(ranges: Tensor) -> None:
+    r = multipliers(ranges)
+    assert torch.equal(r, r.round())
+    assert r.min() >= LEAST
+    assert r.max() == (64 if ranges.max() else LEAST)
+    assert (r[ranges.argsort()].diff() >= 0).all()
+
+
+@given(RANGES)
+def test_factors_are_powers_of_two_that_even_the_ranges_out(ranges: Tensor) -> None:
+    f = factors(ranges)
+    assert set(f.tolist()) <= {2.0**i for i in range(TABLES)}
+    limit = (ranges / f).max() * (1 + 1e-6)
+    assert (ranges[f > 1] / (f[f > 1] / 2) > limit / 2).all()  # half would not do
+    if ranges.max() > LEAST_RANGE * 2 ** (TABLES - 1):
+        assert f.max() == 2 ** (TABLES - 1)
+    if ranges.max() < 2 * LEAST_RANGE:
+        assert (f == 1).all()
+
+
+@pytest.mark.parametrize("make", [tiny_bert, tiny_distilbert])
+def test_scales_follow_the_widest_channels(make: Callable[[], PreTrainedModel]) -> None:
+    model = uneven(make)
+    scales = find(model, [batch(), batch()])
+    with torch.no_grad():
+        hidden = model(**batch(), output_hidden_states=True).hidden_states
+    valid = batch()["attention_mask"].bool()
+    assert len(scales.multipliers) == 2 * (len(hidden) - 1)
+    for found, state in zip(scales.multipliers[::2], hidden[:-1], strict=True):
+        assert torch.equal(found, multipliers(state[valid].abs().quantile(0.999, 0)))
+        assert found[WIDE] == 64
+    for found in scales.factors:
+        assert found[WIDE] == found.max() > 1
+
+
+@pytest.mark.parametrize("make", [tiny_bert, tiny_distilbert])
+def test_without_rounding_nothing_changes(make: Callable[[], PreTrainedModel]) -> None:
+    model = uneven(make)
+    student, scales = QuantStudent(model, QuantizationSettings()), find(model, [batch()])
+    fold(student, scales)
+    assert all(map(torch.equal, folded(student).multipliers, scales.multipliers))
+    assert all(map(torch.equal, folded(student).factors, scales.factors))
+    inputs = batch()
+    with torch.no_grad():
+        chain = operators(
+            student, student.table_ids(inputs["input_ids"]), inputs["attention_mask"].bool()
+        )
+        torch.testing.assert_close(run(chain, ())["logits"], model(**inputs).logits)
+
+
+def test_wide_channels_no_longer_cost_the_others_their_precision() -> None:
+    """Errors of hidden states beside the float student's, in channels of ordinary width."""
+    model = uneven(lambda: tiny_bert(hidden=64, heads=4, spread=0.1))
+    valid = batch()["attention_mask"].bool()
+    others = torch.arange(64) != WIDE
+    scales = find(model, [batch()])
+    plain = ChannelScales(scales.multipliers, [torch.ones_like(f) for f in scales.factors])
+    with torch.no_grad():
+        goal = model(**batch(), output_hidden_states=True).hidden_states
+        one, norms, both = (
+            quantized(model, some)(**batch()).hidden_states for some in (None, plain, scales)
+        )
+    for *states, state in list(zip(one, norms, both, goal, strict=True))[:-1]:
+        error = [relative_error(x[..., others], state[..., others], valid) for x in states]
+        assert error[1] < error[0] / 4
+        assert error[2] <= error[1]
+        assert relative_error(states[2][..., [WIDE]], state[..., [WIDE]], valid) < 1e-3
+    assert relative_error(both[-2], goal[-2], valid) < relative_error(norms[-2], goal[-2], valid)
