@@ -5,8 +5,9 @@
 
 For each seed E0 comes first: the others learn from the teacher that it fine-tunes, task-agnostic
 recipes from the checkpoint as it is, and once: the first seed's student is fine-tuned by all, or
-the one that --distilled names. Each run is trained with quantization, calibrated without
-(--no-qat), and scored into RESULTS/TASK/RECIPE-SEED.json; its folder is RUNS/TASK/RECIPE-SEED.
+the one that --distilled names (their spread is that of fine-tuning). Each run is trained with
+quantization, calibrated without (--no-qat), and scored into RESULTS/TASK/RECIPE-SEED.json; its
+folder is RUNS/TASK/RECIPE-SEED.
 Interrupted, the same command continues.
 """
 

@@ -87,6 +87,7 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
         **{name: described.get(name) for name in ("task", "recipe", "recipe_sha256", "seed")},
         "max_length": max_length,
         "checkpoint": {"name": described.get("teacher"), "sha256": described.get("teacher_sha256")},
+        "student": {"name": described.get("student"), "sha256": described.get("student_sha256")},
         "text": described.get("text"),
         "versions": described.get("versions"),
         "scored_with": versions(),

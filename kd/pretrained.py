@@ -1,5 +1,6 @@
 """Pretrained checkpoints: from a folder or the hub, with a head for the task."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,12 +58,19 @@ def is_inhibitor(name: str) -> bool:
     return Path(name).is_dir() and hasattr(read_config(Path(name)), "inhibitor")
 
 
-def load_student(folder: str, task: Task) -> PreTrainedModel:
-    """The float inhibitor student in `folder`, with a new classifier where its labels are not the
-    task's. Raises `InputError`."""
+def stage_of(folder: str) -> str | None:
+    """The stage that a run left in this folder."""
+    file = Path(folder) / "metrics.json"
+    return json.loads(file.read_text("utf-8")).get("stage") if file.is_file() else None
+
+
+def load_student(folder: str, task: Task, new_head: bool) -> PreTrainedModel:
+    """The float inhibitor student in `folder`, with a new classifier where one is asked for or its
+    labels are not the task's. Raises `InputError`."""
     labels = task.labels or ("score",)
     model = load(folder)
-    if [model.config.id2label[i] for i in range(model.config.num_labels)] != list(labels):
+    own = [model.config.id2label[i] for i in range(model.config.num_labels)]
+    if new_head or own != list(labels):
         model.config.num_labels = model.num_labels = len(labels)
         model.classifier = torch.nn.Linear(model.classifier.in_features, len(labels))
         torch.nn.init.normal_(model.classifier.weight, std=model.config.initializer_range)

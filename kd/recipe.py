@@ -82,6 +82,8 @@ class Quantization(Distillation):
         super().__post_init__()
         if self.bf16:
             raise ValueError("bf16 does not hold the integers of quantization-aware training")
+        if self.calibration_batches < 1:
+            raise ValueError("calibration_batches must be at least 1")
 
 
 @dataclass(frozen=True)

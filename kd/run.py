@@ -12,7 +12,7 @@ from inhibi.kd.data import Task, hold_back, load_split, load_texts
 from inhibi.kd.examples import Example, Examples, joined, label_ids, labelled, unlabelled
 from inhibi.kd.families import parts
 from inhibi.kd.predict import load_tokenizer
-from inhibi.kd.pretrained import is_inhibitor, load_pretrained, load_student
+from inhibi.kd.pretrained import is_inhibitor, load_pretrained, load_student, stage_of
 from inhibi.kd.recipe import Recipe, Stage
 from inhibi.kd.shapes import compared_layers, taken_layers
 
@@ -25,7 +25,8 @@ class Run:
     """One run of `qat-train`: its folder, recipe, task and data.
 
     student: the checkpoint that gives the student's shape and first weights, None for the
-    teacher's; or an inhibitor student, which is aligned and, in a task-agnostic run, distilled.
+    teacher's; or an inhibitor student, which is not aligned again nor, in a task-agnostic run,
+    distilled again.
     """
 
     folder: Path
@@ -100,13 +101,24 @@ class Run:
         """The student where it is an inhibitor already. Raises `InputError`."""
         if self.student is None or not is_inhibitor(self.student):
             return None
-        set_seed(self.recipe.seed)  # a new head's weights
-        made = load_student(self.student, self.task)
-        if made.config.inhibitor != asdict(self.recipe.inhibitor):
+        r = self.recipe
+        if r.attention != "inhibitor":
+            raise InputError(f"{self.student} is an inhibitor, the recipe's attention is not")
+        if r.task_agnostic and stage_of(self.student) != "distill":
             raise InputError(
-                f"{self.student} was made with other settings than the recipe's [inhibitor]: "
-                f"{made.config.inhibitor}"
+                f"{self.student} is no distilled student: name RUN/distill of a task-agnostic run"
             )
+        if not (r.finetune.steps or (r.distill.steps and not r.task_agnostic)):
+            raise InputError("nothing is left to train: the recipe needs steps in [finetune]")
+        set_seed(r.seed)  # a new head's weights
+        made = load_student(self.student, self.task, new_head=r.task_agnostic)
+        theirs, ours = made.config.inhibitor, asdict(r.inhibitor)
+        for name in ("scope", "centred", "signed", "n0"):
+            if theirs[name] != ours[name]:
+                raise InputError(
+                    f"{self.student} was made with {name} = {theirs[name]}, the recipe's "
+                    f"[inhibitor] has {ours[name]}"
+                )
         return made
 
     @cached_property

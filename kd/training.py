@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from torch import nn
 from transformers import PreTrainedTokenizerBase, TrainingArguments
 
+from inhibi.engine.errors import InputError
 from inhibi.kd.examples import Padding, batches, label_ids
 from inhibi.kd.files import write_json
 from inhibi.kd.predict import logits
@@ -48,7 +50,10 @@ def train(
             ),
             **extra,
         )
-        trainer.train(resume_from_checkpoint=last_checkpoint(folder / "checkpoints"))
+        checkpoint = last_checkpoint(folder / "checkpoints")
+        if checkpoint:
+            check_weights(model, checkpoint)
+        trainer.train(resume_from_checkpoint=checkpoint)
         history = trainer.state.log_history
     save(model, run.tokenizer, folder)
     write_json(
@@ -80,6 +85,18 @@ def save(model: nn.Module, tokenizer: PreTrainedTokenizerBase, folder: Path) -> 
         parameter.requires_grad_(True)
     model.save_pretrained(folder)  # type: ignore[operator]
     tokenizer.save_pretrained(folder)
+
+
+def check_weights(model: nn.Module, checkpoint: str) -> None:
+    """`InputError` where the checkpoint lacks some of the model's weights: transformers would go on
+    with new ones."""
+    with safe_open(Path(checkpoint) / "model.safetensors", "pt") as file:
+        missing = sorted(model.state_dict().keys() - set(file.keys()))
+    if missing:
+        raise InputError(
+            f"{checkpoint} is of another version of this program (it lacks {missing[0]}): delete "
+            f"{Path(checkpoint).parents[1]} to start the stage again"
+        )
 
 
 def last_checkpoint(folder: Path) -> str | None:

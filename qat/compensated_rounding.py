@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from brevitas.quant_tensor import IntQuantTensor
 from torch import Tensor
 
-from inhibi.qat.quantizers import PAIR_LIMIT
+from inhibi.qat.quantizers import PAIR_LIMIT, limit_pairs
 from inhibi.qat.student import QuantStudent
 
 with warnings.catch_warnings():  # of Brevitas about parts of its own
@@ -37,13 +38,26 @@ def round_weights(student: QuantStudent, inputs: Iterable[dict[str, Tensor]]) ->
     ) as mode:
         for _ in range(mode.num_layers):
             for batch in batches:
+                for product in mode.gpxq_layers.values():
+                    product.valid = batch["attention_mask"]
                 mode.model(**batch)  # as far as the product whose turn it is
             mode.update()
+    del student.forward  # Brevitas leaves its own on the instance
 
 
 class _WithinPairs(GPTQ):
     """Brevitas takes scales anew from every column that it rounds; here they are those of before,
     and what they were taken from, the largest weights and pairs, is rounded as it was."""
+
+    valid: Tensor  # [B,T], 0 for padding, of the batch that runs
+
+    def process_input(self, inp: tuple[IntQuantTensor]) -> Tensor:
+        """Padding counts nothing."""
+        [x] = inp
+        if x.value.dim() == 3:
+            x = x.set(value=x.value * self.valid[..., None])
+        made: Tensor = super().process_input((x,))
+        return made
 
     def single_layer_update(self, *args: Any, **kwargs: Any) -> None:
         """A channel that was 0 in all inputs keeps its weights: Brevitas would set them to 0."""
@@ -56,21 +70,25 @@ class _WithinPairs(GPTQ):
         column, weight = i1 + i, self.layer.weight.data
         if column == 0:
             self.scale = self.layer.quant_weight().scale.expand(len(weight), 1)[:, 0]
-            self.kept = largest(weight / self.scale[:, None])
+            self.kept = scale_deciding(weight / self.scale[:, None])
         rounded = torch.floor(weight[:, column] / self.scale + 0.5).clamp(-LARGEST, LARGEST)
         if column % 2:
-            before = torch.round(weight[:, column - 1] / self.scale)
-            room = torch.where(rounded * before > 0, PAIR_LIMIT - before.abs(), LARGEST)
-            rounded = torch.minimum(torch.maximum(rounded, -room), room)
+            neighbour = torch.round(weight[:, column - 1] / self.scale)
+        elif column + 1 < weight.shape[1]:
+            neighbour = self.kept[:, column + 1].nan_to_num()
+        else:
+            neighbour = torch.zeros_like(rounded)
+        room = torch.where(rounded * neighbour > 0, PAIR_LIMIT - neighbour.abs(), LARGEST)
+        rounded = torch.minimum(torch.maximum(rounded, -room), room)
         kept = self.kept[:, column]
         return (torch.where(kept.isnan(), rounded, kept) * self.scale)[None]
 
 
-def largest(weight: Tensor) -> Tensor:
+def scale_deciding(weight: Tensor) -> Tensor:
     """The whole numbers [M,K] of the weights in units of their scale that decide it: the largest of
     a row and the pairs of one sign with the largest sum. NaN for the others."""
     even = F.pad(weight, (0, weight.shape[1] % 2))
     a, b = even[:, 0::2], even[:, 1::2]
     pairs = (a * b > 0) & ((a + b).abs() > PAIR_LIMIT - 0.01)
     decides = pairs.repeat_interleave(2, 1)[:, : weight.shape[1]] | (weight.abs() > LARGEST - 0.01)
-    return torch.where(decides, torch.floor(weight + 0.5), torch.nan)
+    return torch.where(decides, limit_pairs(torch.floor(weight + 0.5)), torch.nan)

@@ -40,7 +40,9 @@ def _checkpoint(role: str, path: str | None) -> dict[str, str | None]:
     if path is None:
         return {role: None, f"{role}_sha256": None}
     hashed = sha256(Path(path)) if Path(path).is_dir() else ""
-    return {role: Path(path).name, f"{role}_sha256": hashed}
+    source = Path(path).parent / "run.json"  # of the run that left it, if any
+    name = f"{source.parent.name}/{Path(path).name}" if source.is_file() else Path(path).name
+    return {role: name, f"{role}_sha256": hashed}
 
 
 def open_run(folder: Path, description: dict[str, Any], resume: bool) -> None:

@@ -16,8 +16,9 @@ from inhibi.kd.trainers import DistillTrainer
 from inhibi.kd.training import train
 from inhibi.qat import channel_scales
 from inhibi.qat.compensated_rounding import round_weights
-from inhibi.qat.student import QuantizationSettings, QuantStudent, load
+from inhibi.qat.student import QuantizationSettings, QuantLookup, QuantStudent, load
 
+FLAT = -4.0  # GELU, tanh and ReLU are below it what they are at it, within 0.001
 ROUNDING_BATCHES = 8  # of the calibration's: each is run once for every product
 
 
@@ -65,10 +66,22 @@ def calibrated(run: Run, student: PreTrainedModel) -> QuantStudent:
 
 @torch.no_grad()
 def calibrate(student: QuantStudent, inputs: Iterable[dict[str, Tensor]]) -> None:
-    """Set every activation scale from the percentile over these batches."""
+    """Set every activation scale from the percentile over these batches.
+
+    What an activation function reads below FLAT is counted as FLAT: it needs no steps of its own.
+    """
     student.train()
+    lookups = [module for module in student.modules() if isinstance(module, QuantLookup)]
+    hooks = [
+        lookup.input_quantizer.register_forward_pre_hook(
+            lambda _, x, least=FLAT / lookup.factor: (torch.maximum(x[0], least),)
+        )
+        for lookup in lookups
+    ]
     for batch in inputs:
         student(**batch)
+    for hook in hooks:
+        hook.remove()
 
 
 def calibration_inputs(run: Run) -> list[dict[str, Tensor]]:

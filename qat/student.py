@@ -48,9 +48,6 @@ class Output:
     hidden_states: list[Tensor]
 
 
-FLAT = -4.0  # GELU, tanh and ReLU are below it what they are at it, within 0.001
-
-
 class QuantLookup(nn.Module):
     """RequantizeLookup: a product, requantized, through an activation function's tables.
 
@@ -74,7 +71,7 @@ class QuantLookup(nn.Module):
         self.register_buffer("source", torch.arange(linear.out_features))
 
     def forward(self, x: IntQuantTensor) -> IntQuantTensor:
-        steps = self.input_quantizer(self.linear(x).clamp(min=FLAT) / self.factor)
+        steps = self.input_quantizer(self.linear(x) / self.factor)
         return self.quantizer(self.activated(steps.value * self.factor))
 
     def activated(self, x: Tensor) -> Tensor:
@@ -177,7 +174,10 @@ def load(folder: str | Path) -> QuantStudent:
         if hasattr(config, "inhibitor"):
             attach(student, InhibitorSettings(**config.inhibitor))
         made = QuantStudent(student, QuantizationSettings(**config.quantization))
-        # Students saved before channels had scales of their own keep those that they start with.
-        fresh = {k: v for k, v in made.state_dict().items() if k.endswith(CHANNEL_SCALES)}
-        made.load_state_dict(fresh | load_file(folder / "model.safetensors"))
+        saved = load_file(folder / "model.safetensors")
+        for name in CHANNEL_SCALES:
+            # Students saved before channels had such scales keep those that they start with.
+            if not any(key.endswith(name) for key in saved):
+                saved |= {k: v for k, v in made.state_dict().items() if k.endswith(name)}
+        made.load_state_dict(saved)
     return made.eval()

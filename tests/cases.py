@@ -43,7 +43,7 @@ def _requantizations(rng: Rng) -> list[Case]:
         *(requantize(rng, 3, width, **FULL) for width in WIDTHS),
         *(requantize(rng, 2, 19, lo=lo, hi=hi) for lo, hi in limits),
         lookup_complete(rng),
-        *(lookup(rng, 2, width, tables) for width in WIDTHS for tables in (3, 1)),
+        *(lookup(rng, 2, width, tables) for width in (*WIDTHS, 600) for tables in (3, 1)),
     ]
 
 

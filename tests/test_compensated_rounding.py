@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.student import make_student
-from inhibi.qat.compensated_rounding import largest, round_weights
+from inhibi.qat.compensated_rounding import round_weights, scale_deciding
 from inhibi.qat.operators import with_rounded_weights
 from inhibi.qat.quantizers import limit_pairs
 from inhibi.qat.stage import calibrate
@@ -76,4 +76,21 @@ def test_what_decides_a_scale_is_kept() -> None:
     weight = torch.tensor([[127.0, 0.5, -3.0, 100.2, 27.8], [60.6, 67.4, -126.9, -1.0, 127.0]])
     nan = torch.nan
     kept = torch.tensor([[127.0, nan, nan, nan, nan], [61.0, 67.0, nan, nan, 127.0]])
-    torch.testing.assert_close(largest(weight), kept, equal_nan=True)
+    torch.testing.assert_close(scale_deciding(weight), kept, equal_nan=True)
+
+
+@torch.no_grad()
+def test_pairs_and_scales_hold_beside_the_largest_weight() -> None:
+    """The last column but one, which all errors reach, beside a last one at the scale's end."""
+    student = calibrated(
+        make_student(tiny_bert(hidden=64, heads=4, spread=0.1), InhibitorSettings())
+    )
+    product = products(student)["layers.0.qkv"]
+    unit = product.weight.abs().amax(1) / 60
+    product.weight[:, -1], product.weight[:, -2] = 127 * unit, 0.9 * unit
+    scale = product.quant_weight().scale
+    round_weights(student, [batch()])
+    integers = (product.weight / scale).round()
+    torch.testing.assert_close(product.quant_weight().scale, scale)
+    assert torch.equal(limit_pairs(integers), integers)
+    assert (integers[:, -1] == 127).all()

@@ -211,4 +211,4 @@ def test_a_multilingual_distilbert_as_a_float_student(
     assert made.encode([MIXED])[0].tokens == 7
     integers = made.logits([MIXED]) * made.metadata.output_scale
     quantized = logits(load_quantized(run / "ptq"), load_tokenizer(folder), [MIXED])
-    assert abs(integers - quantized).max() < 0.02 * abs(quantized).max()
+    assert abs(integers - quantized).max() < 0.05 * abs(quantized).max()

@@ -17,7 +17,7 @@ from inhibi.kd.training import save
 
 QAT = f"[qat]\n{STAGE}calibration_batches = 2\n"
 TEXTS = "[align]\nsteps = 4\ntexts = 10\n[distill]\nsteps = 4\ntexts = 10\n"
-AGNOSTIC = f"max_length = 24\ntask_agnostic = true\n{TEXTS}[finetune]\nsteps = 0\n{QAT}"
+AGNOSTIC = f"max_length = 24\ntask_agnostic = true\n{TEXTS}[finetune]\n{STAGE}{QAT}"
 SPECIFIC = f"max_length = 24\n[align]\n{STAGE}[distill]\n{STAGE}{QAT}"
 
 
@@ -32,6 +32,7 @@ def inputs(tmp_path: Path) -> Path:
 def student(inputs: Path) -> Path:
     """The folder of a student that an earlier run distilled."""
     save(made(), tiny_tokenizer(), inputs / "student")
+    (inputs / "student" / "metrics.json").write_text('{"stage": "distill"}')
     return inputs / "student"
 
 
@@ -47,8 +48,12 @@ def test_a_task_agnostic_run_neither_aligns_nor_distills_it_again(
     inputs: Path, student: Path
 ) -> None:
     """It needs no texts for that either."""
-    run = train(inputs, inputs / "run", "--student", str(student), recipe=AGNOSTIC)
-    assert stages(run) == ["qat"]
+    reuse = ("--student", str(student))
+    run = train(inputs, inputs / "run", *reuse, recipe=AGNOSTIC)
+    assert stages(run) == ["finetune", "qat"]
+    seeds = (train(inputs, inputs / s, *reuse, "--seed", s, recipe=AGNOSTIC) for s in ("1", "2"))
+    heads = [load_file(r / "finetune" / "model.safetensors")["classifier.weight"] for r in seeds]
+    assert (heads[0] - heads[1]).abs().max() > 0.01  # 4 steps away from different new ones
 
 
 def test_another_run_distills_it(inputs: Path, student: Path) -> None:
@@ -63,8 +68,10 @@ def test_another_run_distills_it(inputs: Path, student: Path) -> None:
 
 
 def test_other_labels_get_a_new_classifier(student: Path) -> None:
-    same, other = (load_student(str(student), find_task(name)) for name in ("sst2", "stsb"))
+    same, other = (load_student(str(student), find_task(name), False) for name in ("sst2", "stsb"))
     assert torch.equal(same.classifier.weight, load(student).classifier.weight)
+    new = load_student(str(student), find_task("sst2"), True)
+    assert not torch.equal(new.classifier.weight, same.classifier.weight)
     assert other.classifier.weight.shape == (1, 16)
     assert (other.config.problem_type, other.config.num_labels) == ("regression", 1)
     for name, value in same.bert.state_dict().items():
@@ -73,12 +80,26 @@ def test_other_labels_get_a_new_classifier(student: Path) -> None:
         assert other(torch.tensor([[2, 5, 3]])).logits.shape == (1, 1)
 
 
-def test_other_settings_are_refused(
-    inputs: Path, student: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("recipe", "stage", "message"),
+    [
+        (f"{SPECIFIC}[inhibitor]\nsigned = false\n", "distill", "was made with signed = True, the"),
+        (f'attention = "dot_product"\n{SPECIFIC}', "distill", "the recipe's attention is not"),
+        (AGNOSTIC, "align", "is no distilled student"),
+        (SPECIFIC.replace("[distill]\nsteps = 4", "[distill]\nsteps = 0"), "distill", "is left"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(
+    inputs: Path,
+    student: Path,
+    capfd: pytest.CaptureFixture[str],
+    recipe: str,
+    stage: str,
+    message: str,
 ) -> None:
-    recipe = f"{SPECIFIC}[inhibitor]\nsigned = false\n"
+    (student / "metrics.json").write_text(f'{{"stage": "{stage}"}}')
     with pytest.raises(SystemExit):
         train(inputs, inputs / "run", "--student", str(student), recipe=recipe)
     [line] = capfd.readouterr().err.splitlines()
-    assert "was made with other settings than the recipe's [inhibitor]" in line
+    assert message in line
     assert not (inputs / "run").exists()

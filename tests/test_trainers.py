@@ -1,11 +1,14 @@
 """The distillation losses against plain formulas."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from tiny_teacher import tiny_bert, tiny_tokenizer
 
+from inhibi.engine.errors import InputError
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.examples import NO_LABEL
 from inhibi.kd.families import parts
@@ -18,6 +21,7 @@ from inhibi.kd.trainers import (
     soft_loss,
     task_loss,
 )
+from inhibi.kd.training import check_weights
 
 
 def test_soft_loss_is_the_divergence_at_a_temperature() -> None:
@@ -71,3 +75,15 @@ def test_alignment_sees_the_contexts_that_the_student_computes() -> None:
         with torch.no_grad():
             made = layer_context(layer, x, valid, found.heads)
         torch.testing.assert_close(made[valid], context[valid])
+
+
+def test_a_checkpoint_without_some_of_the_weights_is_refused(tmp_path: Path) -> None:
+    """As of a version whose quantized students had no scales for channels."""
+    model = torch.nn.Linear(2, 3)
+    checkpoint = tmp_path / "qat" / "checkpoints" / "checkpoint-5"
+    checkpoint.mkdir(parents=True)
+    save_file(model.state_dict() | {"more": torch.ones(1)}, checkpoint / "model.safetensors")
+    check_weights(model, str(checkpoint))
+    save_file({"weight": model.weight.detach()}, checkpoint / "model.safetensors")
+    with pytest.raises(InputError, match=f"lacks bias.*delete {tmp_path / 'qat'} to start"):
+        check_weights(model, str(checkpoint))
