@@ -27,7 +27,7 @@ def requantize_lookup() -> FunctionProto:
     body = Body("RequantizeLookup")
     y = 128 + _requantized(body)
     table, index = body.input("table", UINT8), body.input("table_index", UINT8).cast(INT64)
-    return body.function(table.flattened().take(index * 256 + y))
+    return body.function(table.reshape(-1).take(index * 256 + y))
 
 
 def add_layer_norm() -> FunctionProto:

@@ -109,10 +109,6 @@ class Value:
         sizes = [self.body.constant([s]) if isinstance(s, int) else s.unsqueeze(0) for s in shape]
         return self.body.node("Reshape", self, self.body.node("Concat", *sizes, axis=0))
 
-    def flattened(self) -> "Value":
-        """One dimension."""
-        return self.reshape(-1)
-
 
 class Body:
     """The nodes of one function, in the order in which its formula is evaluated."""

@@ -50,9 +50,10 @@ class Run:
         """`InputError` where recipe, data, teacher or student do not fit: before any work."""
         for split in ("train", self.task.validation[0]):
             label_ids(load_split(self.task, split, self.data_dir), self.task)
-        r, made = self.recipe, self.inhibitor
-        first = [] if made and r.task_agnostic else [r.distill] if made else [r.align, r.distill]
-        for stage in (r.teacher, *first, r.finetune, r.qat):
+        r = self.recipe
+        aligned = [] if self.inhibitor else [r.align]
+        distilled = [] if self.distilled else [r.distill]
+        for stage in (r.teacher, *aligned, *distilled, r.finetune, r.qat):
             if stage.joined and (len(self.task.columns) > 1 or self.task.labels is None):
                 raise InputError(
                     f"the recipe joins sentences, which {self.task.name} does not allow: "
@@ -120,6 +121,11 @@ class Run:
                     f"[inhibitor] has {ours[name]}"
                 )
         return made
+
+    @property
+    def distilled(self) -> bool:
+        """Whether the student is one that an earlier task-agnostic run has distilled for this."""
+        return self.inhibitor is not None and self.recipe.task_agnostic
 
     @cached_property
     def rows(self) -> "tuple[Dataset, Dataset]":

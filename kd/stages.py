@@ -66,7 +66,7 @@ def distill_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) 
 
     With steps = 0 it is passed on, and so is a task-agnostic one that an earlier run has distilled.
     """
-    if not run.recipe.distill.steps or (run.inhibitor and run.recipe.task_agnostic):
+    if not run.recipe.distill.steps or run.distilled:
         return student
     if not run.finished("distill"):
         stage = run.recipe.distill

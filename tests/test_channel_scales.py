@@ -6,7 +6,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_teacher import tiny_bert, tiny_distilbert, tiny_tokenizer
+from tiny_quantized import batch, quantized
+from tiny_teacher import tiny_bert, tiny_distilbert
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -26,15 +27,9 @@ from inhibi.qat.channel_scales import (
     multipliers,
 )
 from inhibi.qat.operators import operators, run
-from inhibi.qat.stage import calibrate
 from inhibi.qat.student import QuantizationSettings, QuantStudent
 
-TEXTS = ["a good film", "the plot is not very dull but it was cold", "warm and great", "bad"]
 WIDE = 3  # the channel that is wider than the others
-
-
-def batch() -> dict[str, Tensor]:
-    return dict(tiny_tokenizer()(TEXTS, padding=True, return_tensors="pt"))
 
 
 def uneven(make: Callable[[], PreTrainedModel]) -> PreTrainedModel:
@@ -50,14 +45,6 @@ def uneven(make: Callable[[], PreTrainedModel]) -> PreTrainedModel:
             layer.output.weight[:, WIDE] /= 20
         found.embedding_norm.weight[WIDE] *= 20
     return model
-
-
-def quantized(model: PreTrainedModel, scales: ChannelScales | None) -> QuantStudent:
-    made = QuantStudent(model, QuantizationSettings(calibration_batches=2, percentile=100.0))
-    if scales is not None:
-        fold(made, scales)
-    calibrate(made, [batch()] * 3)
-    return made.eval()
 
 
 RANGES = st.lists(st.floats(0, 1e6, width=32, allow_subnormal=False), min_size=1, max_size=8).map(

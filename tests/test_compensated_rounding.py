@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 import torch
 from brevitas.nn import QuantLinear
-from tiny_teacher import tiny_bert, tiny_distilbert, tiny_tokenizer
+from tiny_quantized import batch, quantized
+from tiny_teacher import tiny_bert, tiny_distilbert
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -14,20 +15,7 @@ from inhibi.kd.student import make_student
 from inhibi.qat.compensated_rounding import round_weights, scale_deciding
 from inhibi.qat.operators import with_rounded_weights
 from inhibi.qat.quantizers import limit_pairs
-from inhibi.qat.stage import calibrate
-from inhibi.qat.student import QuantizationSettings, QuantStudent
-
-TEXTS = ["a good film", "the plot is not very dull but it was cold", "warm and great", "bad"]
-
-
-def batch() -> dict[str, Tensor]:
-    return dict(tiny_tokenizer()(TEXTS, padding=True, return_tensors="pt"))
-
-
-def calibrated(model: PreTrainedModel) -> QuantStudent:
-    made = QuantStudent(model, QuantizationSettings(calibration_batches=2, percentile=100.0))
-    calibrate(made, [batch()] * 3)
-    return made.eval()
+from inhibi.qat.student import QuantStudent
 
 
 def products(student: QuantStudent) -> dict[str, QuantLinear]:
@@ -39,7 +27,7 @@ def products(student: QuantStudent) -> dict[str, QuantLinear]:
 def test_weights_lie_on_the_grid_of_before(
     make: Callable[[], PreTrainedModel], settings: InhibitorSettings | None
 ) -> None:
-    student = calibrated(make_student(make(), settings))
+    student = quantized(make_student(make(), settings))
     before = {name: p.quant_weight() for name, p in products(student).items()}
     round_weights(student, [batch()])
     for name, product in products(student).items():
@@ -55,7 +43,7 @@ def test_weights_lie_on_the_grid_of_before(
 def test_outputs_come_nearer() -> None:
     """Of every product, for the inputs that it was rounded with: less than half of the error."""
     model = make_student(tiny_bert(hidden=64, heads=4, spread=0.1), InhibitorSettings())
-    student = calibrated(model)
+    student = quantized(model)
     plain = with_rounded_weights(student)
     goal = {name: p.weight.clone() for name, p in products(student).items()}
     seen: dict[str, list[Tensor]] = {name: [] for name in goal}
@@ -82,7 +70,7 @@ def test_what_decides_a_scale_is_kept() -> None:
 @torch.no_grad()
 def test_pairs_and_scales_hold_beside_the_largest_weight() -> None:
     """The last column but one, which all errors reach, beside a last one at the scale's end."""
-    student = calibrated(
+    student = quantized(
         make_student(tiny_bert(hidden=64, heads=4, spread=0.1), InhibitorSettings())
     )
     product = products(student)["layers.0.qkv"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_quantized import TEXTS, batch, quantized
 from tiny_run import RECIPE, train
 from tiny_teacher import save_data, save_teacher, tiny_bert, tiny_distilbert, tiny_tokenizer
 from transformers import PreTrainedModel
@@ -25,19 +26,7 @@ from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.data import find_task
 from inhibi.kd.student import make_student
 from inhibi.qat.operators import operators, run
-from inhibi.qat.student import QuantizationSettings, QuantStudent
-
-TEXTS = ["a good film", "the plot is not very dull but it was cold", "warm and great", "bad"]
-
-
-def quantized(model: PreTrainedModel) -> QuantStudent:
-    """Calibrated on the texts."""
-    made = QuantStudent(model, QuantizationSettings(calibration_batches=1, percentile=100.0))
-    batch = tiny_tokenizer()(TEXTS, padding=True, return_tensors="pt")
-    with torch.no_grad():
-        for _ in range(2):  # the second takes over what the first has found
-            made.train()(**batch)
-    return made.eval()
+from inhibi.qat.student import QuantStudent
 
 
 @pytest.mark.parametrize("make", [tiny_bert, tiny_distilbert])
@@ -48,14 +37,14 @@ def test_operators_are_the_models(
     """All with rounding are the quantized student, all without the float one."""
     model = make_student(make(), settings).eval()
     student = quantized(model)
-    batch = tiny_tokenizer()(TEXTS, padding=True, return_tensors="pt")
+    inputs = batch()
     with torch.no_grad():
-        ids, valid = student.table_ids(batch["input_ids"]), batch["attention_mask"].bool()
+        ids, valid = student.table_ids(inputs["input_ids"]), inputs["attention_mask"].bool()
         chain = operators(student, ids, valid)
         rounded = run(chain, [operator.name for operator in chain])["logits"]
-        assert torch.equal(rounded, student(**batch).logits)
-        torch.testing.assert_close(run(chain, ())["logits"], model(**batch).logits)
-        assert not torch.equal(rounded, model(**batch).logits)
+        assert torch.equal(rounded, student(**inputs).logits)
+        torch.testing.assert_close(run(chain, ())["logits"], model(**inputs).logits)
+        assert not torch.equal(rounded, model(**inputs).logits)
 
 
 @pytest.fixture(scope="module")
