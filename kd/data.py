@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from inhibi.engine.errors import InputError, MissingExtra
 
 if TYPE_CHECKING:
@@ -102,22 +100,6 @@ def _load(task: Task, split: str, data_dir: str | None) -> "Dataset":
             f"{task.hub} could not be read from the hub ({str(error).splitlines()[0]}): "
             "connect, or name a folder of parquet files with --data-dir or INHIBI_DATA"
         ) from error
-
-
-def hold_back(rows: "Dataset", task: Task, share: float) -> "tuple[Dataset, Dataset]":
-    """Training examples to learn from, and a share of them held back to compare recipes on.
-
-    The same examples are held back whatever the run's seed. Of a task with single texts, examples
-    whose text occurs in one held back are in neither part (SST-2 has phrases of its sentences).
-    """
-    count = len(rows)
-    held = set(np.random.default_rng(0).permutation(count)[: round(share * count)].tolist())
-    known = ""
-    if len(task.columns) == 1:
-        texts = [f" {text.strip()} " for text in rows[task.columns[0]]]
-        known = "\n".join(texts[i] for i in sorted(held))
-    kept = [i for i in range(count) if i not in held and not (known and texts[i] in known)]
-    return rows.select(kept), rows.select(sorted(held))
 
 
 def load_texts(files: list[str]) -> list[str]:

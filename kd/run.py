@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from inhibi.engine.errors import InputError
-from inhibi.kd.data import Task, hold_back, load_split, load_texts
+from inhibi.kd.data import Task, load_split, load_texts
 from inhibi.kd.examples import Example, Examples, joined, label_ids, labelled, unlabelled
 from inhibi.kd.families import parts
+from inhibi.kd.held_back import hold_back
 from inhibi.kd.predict import load_tokenizer
 from inhibi.kd.pretrained import is_inhibitor, load_pretrained, load_student, stage_of
 from inhibi.kd.recipe import Recipe, Stage

@@ -1,28 +1,66 @@
 """Examples held back from training."""
 
 from datasets import Dataset
+from hypothesis import given
+from hypothesis import strategies as st
 
-from inhibi.kd.data import find_task, hold_back
+from inhibi.kd.data import find_task
+from inhibi.kd.held_back import LONGEST_PHRASE, hold_back, whole_texts
 
 SENTENCES = [f"film number {i} is fine" for i in range(40)]
 PHRASES = [f"number {i} is" for i in range(40)]
+SHARED = ["film", "is fine"]  # of every sentence
 
 
-def test_held_back_examples_and_their_phrases_are_not_trained_on() -> None:
-    rows = Dataset.from_dict({"sentence": SENTENCES + PHRASES, "label": [0, 1] * 40})
+def examples(texts: list[str]) -> Dataset:
+    return Dataset.from_dict({"sentence": texts, "label": [0] * len(texts)})
+
+
+def test_sentences_are_held_back_with_the_phrases_of_their_own() -> None:
+    rows = examples(SENTENCES + PHRASES + SHARED)
     kept, held = hold_back(rows, find_task("sst2"), 0.2)
-    assert len(held) == 16
-    texts = [f" {text} " for text in held["sentence"]]
-    assert not [text for text in kept["sentence"] if any(f" {text} " in one for one in texts)]
-    sentences = sum(text in SENTENCES for text in held["sentence"])
-    assert 0 < sentences < 16
-    phrases = {text for text in PHRASES if any(f" {text} " in one for one in texts)}
-    assert len(kept) == 80 - len(set(held["sentence"]) | phrases)
+    sentences = [text for text in held["sentence"] if text in SENTENCES]
+    assert len(sentences) == 8
+    own = [PHRASES[SENTENCES.index(text)] for text in sentences]
+    assert sorted(held["sentence"]) == sorted(sentences + own)
+    assert sorted([*kept["sentence"], *held["sentence"]]) == sorted(rows["sentence"])
+
+
+texts = st.lists(st.sampled_from("ab "), min_size=1, max_size=9).map("".join)
+
+
+@given(st.lists(texts, min_size=1, max_size=20))
+def test_whole_texts_are_those_that_contain_a_text_and_are_in_no_other(rows: list[str]) -> None:
+    words = [f" {' '.join(text.split())} " for text in rows]
+
+    def inside(i: int, j: int) -> bool:
+        return words[i].strip() != "" and words[i] != words[j] and words[i] in words[j]
+
+    whole = [not any(inside(i, j) for j in range(len(rows))) for i in range(len(rows))]
+    for i, found in enumerate(whole_texts(rows)):
+        wanted = {words[j] for j in range(len(rows)) if whole[j] and inside(i, j)}
+        assert {words[j] for j in found} == (wanted or {words[i]})
+        assert len(found) == len({words[j] for j in found})
+
+
+def test_equal_texts_are_held_back_together() -> None:
+    rows = examples(["one and the same"] * 5 + SENTENCES[:5])
+    for share in (0.2, 0.4, 0.6, 0.8):
+        same = list(hold_back(rows, find_task("sst2"), share)[1]["sentence"])
+        assert same.count("one and the same") in (0, 5)
+
+
+def test_long_texts_are_no_phrases() -> None:
+    long = " ".join(map(str, range(LONGEST_PHRASE + 1)))
+    assert whole_texts([long, f"{long} end"]) == [[0], [1]]
+    short = " ".join(map(str, range(LONGEST_PHRASE)))
+    assert whole_texts([short, f"{short} end"]) == [[1], [1]]
 
 
 def test_the_same_examples_are_held_back_always() -> None:
-    rows = Dataset.from_dict({"sentence": SENTENCES, "label": [0, 1] * 20})
-    first, second = (hold_back(rows, find_task("sst2"), 0.1)[1]["sentence"] for _ in range(2))
+    first, second = (
+        hold_back(examples(SENTENCES), find_task("sst2"), 0.1)[1]["sentence"] for _ in range(2)
+    )
     assert list(first) == list(second)
 
 
