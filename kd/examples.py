@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 NO_LABEL = -100
+SHORTEST_JOINED = 16  # words
 POOL = 100  # batches that are sorted by length together
 
 Example = dict[str, list[int] | float]
@@ -86,27 +88,30 @@ def joined(
     max_length: int,
     seed: int,
 ) -> list[Example]:
-    """`count` longer texts made of sentences of one label, so that a student meets every length.
+    """`count` longer texts made of training texts of one label, so that a student meets every
+    length.
 
-    The target length is drawn between 16 and `max_length` tokens.
+    Target lengths are spread evenly over octaves, from SHORTEST_JOINED words to `max_length`
+    tokens. A training text is drawn as often as it is long: sentences more often than phrases.
     """
     draw = random.Random(seed)
     by_label: dict[float, list[str]] = {}
     for text, label in zip(rows[task.columns[0]], label_ids(rows, task), strict=True):
         by_label.setdefault(label, []).append(text.strip())
+    words = {
+        label: list(accumulate(len(text.split()) for text in same))
+        for label, same in by_label.items()
+    }
     texts, labels = [], []
     for _ in range(count):
         label = draw.choice(sorted(by_label))
-        texts.append(_join(by_label[label], draw.randint(16, max_length), draw))
+        goal = SHORTEST_JOINED * (max_length / SHORTEST_JOINED) ** draw.random()
+        text = ""
+        while len(text.split()) < goal:
+            text += " " + draw.choices(by_label[label], cum_weights=words[label])[0]
+        texts.append(text.strip())
         labels.append(label)
     return _examples(tokenizer(texts, truncation=True, max_length=max_length), labels)
-
-
-def _join(sentences: Sequence[str], words: int, draw: random.Random) -> str:
-    text = ""
-    while len(text.split()) < words:
-        text += " " + draw.choice(sentences)
-    return text.strip()
 
 
 def cut(example: Example, length: int) -> Example:

@@ -1,10 +1,12 @@
 """Batches of similar length, the same after every start; padding; texts that are cut or joined."""
 
+from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_teacher import tiny_tokenizer
 
-from inhibi.kd.examples import NO_LABEL, Example, Padding, batches, unlabelled
+from inhibi.kd.data import find_task
+from inhibi.kd.examples import NO_LABEL, Example, Padding, batches, joined, unlabelled
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=300)
 
@@ -50,3 +52,22 @@ def test_unlabelled_texts_are_cut_but_end_with_the_separator() -> None:
     ends = {row["input_ids"][-1] for row in made}  # type: ignore[index]
     assert ends == {tokenizer.sep_token_id}
     assert all(row["label"] == NO_LABEL for row in made)
+
+
+def test_joined_texts_are_of_one_label_and_of_all_lengths() -> None:
+    sentences = {"good": 1, "a great film and very warm": 1, "bad": 0}
+    rows = Dataset.from_dict({"sentence": list(sentences), "label": list(sentences.values())})
+    task, tokenizer = find_task("sst2"), tiny_tokenizer()
+    made = joined(rows, task, 300, tokenizer, 66, 0)
+    assert made == joined(rows, task, 300, tokenizer, 66, 0)
+    words = [tokenizer.decode(e["input_ids"], skip_special_tokens=True).split() for e in made]
+    for example, text in zip(made, words, strict=True):
+        same = " ".join(s for s, label in sentences.items() if label == example["label"])
+        assert set(text) <= set(same.split())
+    lengths = sorted(map(len, words))
+    assert 16 <= lengths[0] < 20
+    assert lengths[-1] == 64
+    assert 28 < lengths[150] < 40  # half of the octaves from 16 to 66
+    drawn = [text for text in words if "bad" not in text]
+    goods, greats = (sum(text.count(word) for text in drawn) for word in ("good", "great"))
+    assert 0.1 < goods / greats < 0.25  # by their words: 1 / 6
