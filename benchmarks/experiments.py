@@ -5,9 +5,8 @@
 
 For each seed E0 comes first: the others learn from the teacher that it fine-tunes, task-agnostic
 recipes from the checkpoint as it is, and once: the first seed's student is fine-tuned by all, or
-the one that --distilled names (their spread is that of fine-tuning). Each run is trained with
-quantization, calibrated without (--no-qat), and scored into RESULTS/TASK/RECIPE-SEED.json; its
-folder is RUNS/TASK/RECIPE-SEED.
+the one that --distilled names (their spread is that of fine-tuning). Each run is trained in
+RUNS/TASK/RECIPE-SEED and scored into RESULTS/TASK/RECIPE-SEED.json.
 Interrupted, the same command continues.
 """
 
@@ -82,7 +81,6 @@ def _run(chosen: argparse.Namespace, name: str, seed: int) -> Iterator[Step]:
     score = [str(run), "-o", str(result), *length, *data]
     for title, module, arguments, written in (
         ("train", TRAIN, train, run / "qat" / "metrics.json"),
-        ("calibrate", TRAIN, [*train, "--no-qat"], run / "ptq" / "metrics.json"),
         ("score", SCORE, score, result),
     ):
         yield Step(f"{chosen.task} {label} {title}", module, tuple(arguments), written, run)

@@ -5,7 +5,7 @@
 The float teacher and student are scored from their folders, integers from the file that
 export-onnx writes, on ONNX Runtime: by the code of glue-eval, on the validation split and, for
 SST-2, on sentences of it joined to 64, 128 and 256 tokens. "unquantized" are the integers' weights
-with every quantizer off, "ptq" the integers of qat-train --no-qat. Every model's answer to every
+with every quantizer off, "ptq" the calibrated integers. Every model's answer to every
 example is kept, in the order of the split, so that models can be compared example by example.
 """
 

@@ -25,9 +25,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("run", metavar="RUN", help="the folder of a finished qat-train run")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the file to write")
-    parser.add_argument(
-        "--no-qat", action="store_true", help="the student that qat-train --no-qat calibrated"
-    )
+    parser.add_argument("--no-qat", action="store_true", help="the student as it was calibrated")
     chosen = parser.parse_args(argv)
     export(Path(chosen.run), Path(chosen.output), "ptq" if chosen.no_qat else "qat")
 

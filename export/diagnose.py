@@ -66,7 +66,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("run", metavar="RUN", help="the folder of a finished qat-train run")
     add("model", metavar="FILE", help="the file that export-onnx wrote from it")
-    add("--no-qat", action="store_true", help="the student that qat-train --no-qat calibrated")
+    add("--no-qat", action="store_true", help="the student as it was calibrated")
     add("--split", default="train", metavar="NAME", help="of the run's task (default: train)")
     add("--limit", type=positive, default=64, metavar="N", help="the first N (default: 64)")
     add("--data-dir", metavar="DIR", help="folder of parquet files (default: $INHIBI_DATA)")

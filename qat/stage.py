@@ -1,4 +1,4 @@
-"""The last stage: calibrate the scales, then train with fake quantization."""
+"""The last stages: calibrate the scales (ptq), then train with fake quantization (qat)."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -22,8 +22,16 @@ FLAT = -4.0  # GELU, tanh and ReLU are below it what they are at it, within 0.00
 ROUNDING_BATCHES = 8  # of the calibration's: each is run once for every product
 
 
+def calibration_stage(run: Run, student: PreTrainedModel) -> QuantStudent:
+    """Post-training quantization: the float student with calibrated scales, in the folder ptq."""
+    if not run.finished("ptq"):
+        stage = replace(run.recipe.qat, steps=0)
+        train(run, "ptq", stage, DistillTrainer, calibrated(run, student))
+    return load(run.folder / "ptq")
+
+
 def qat_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> QuantStudent:
-    """Quantize the float student and distill the teacher into it once more.
+    """Distill the teacher into the calibrated student once more.
 
     Where the teacher has another shape the hidden states to keep are the float student's. A
     task-agnostic student, and any whose recipe says so, is its own teacher.
@@ -38,16 +46,8 @@ def qat_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> Q
             "layers": range(student.config.num_hidden_layers),
             "source": None if same_shape(teacher.config, student.config) else student,
         }
-        train(run, "qat", stage, DistillTrainer, calibrated(run, student), **extra)
+        train(run, "qat", stage, DistillTrainer, calibration_stage(run, student), **extra)
     return load(run.folder / "qat")
-
-
-def calibration_stage(run: Run, student: PreTrainedModel) -> QuantStudent:
-    """Post-training quantization: the float student with calibrated scales, in the folder ptq."""
-    if not run.finished("ptq"):
-        stage = replace(run.recipe.qat, steps=0)
-        train(run, "ptq", stage, DistillTrainer, calibrated(run, student))
-    return load(run.folder / "ptq")
 
 
 def calibrated(run: Run, student: PreTrainedModel) -> QuantStudent:

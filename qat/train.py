@@ -56,7 +56,7 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     add(
         "--no-qat",
         action="store_true",
-        help="calibrate the float student only (post-training quantization), in RUN/ptq",
+        help="end with the calibrated student in RUN/ptq (post-training quantization)",
     )
     add("--data-dir", metavar="DIR", help="DIR/glue/TASK/SPLIT.parquet (default: INHIBI_DATA, hub)")
     add(

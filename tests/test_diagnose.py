@@ -136,7 +136,6 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A run with the stages qat and ptq, and the file of the first."""
     folder = train(inputs, tmp_path_factory.mktemp("runs") / "run")
-    train(inputs, folder, "--resume", "--no-qat")
     export_cli.main([str(folder), "-o", str(folder / "student.onnx")])
     return folder, folder / "student.onnx"
 

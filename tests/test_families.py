@@ -165,8 +165,9 @@ def test_a_cased_bert_without_a_head_learns_three_labels(
         parquet.write_table(table, inputs / "data" / "glue" / "mnli" / f"{split}.parquet")
     recipe = "max_length = 24\n[teacher]\nsteps = 2\n[distill]\nsteps = 2\n[qat]\nsteps = 2\n"
     recipe += "calibration_batches = 2\n"
-    run = train(inputs, tmp_path / "run", task="mnli", recipe=recipe)
-    train(inputs, run, "--resume", "--no-qat", task="mnli", recipe=recipe)
+    run = train(inputs, tmp_path / "run", "--no-qat", task="mnli", recipe=recipe)
+    assert not (run / "qat").exists()
+    train(inputs, run, "--resume", task="mnli", recipe=recipe)
     for more in ((), ("--no-qat",)):
         export_onnx([str(run), "-o", str(tmp_path / "student.onnx"), *more])
     capfd.readouterr()

@@ -276,7 +276,7 @@ def test_a_task_agnostic_student(inputs: Path, tmp_path: Path) -> None:
     parquet.write_table(texts, tmp_path / "texts.parquet")
     run = small_run(inputs, tmp_path, AGNOSTIC, "--text", str(tmp_path / "texts.parquet"))
     stages = sorted(path.parent.name for path in run.glob("*/metrics.json"))
-    assert stages == ["align", "distill", "finetune", "qat"]
+    assert stages == ["align", "distill", "finetune", "ptq", "qat"]
     metrics = json.loads((run / "finetune" / "metrics.json").read_text())
     assert metrics["split"] == "held back"
 

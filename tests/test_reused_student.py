@@ -50,7 +50,7 @@ def test_a_task_agnostic_run_neither_aligns_nor_distills_it_again(
     """It needs no texts for that either."""
     reuse = ("--student", str(student))
     run = train(inputs, inputs / "run", *reuse, recipe=AGNOSTIC)
-    assert stages(run) == ["finetune", "qat"]
+    assert stages(run) == ["finetune", "ptq", "qat"]
     seeds = (train(inputs, inputs / s, *reuse, "--seed", s, recipe=AGNOSTIC) for s in ("1", "2"))
     heads = [load_file(r / "finetune" / "model.safetensors")["classifier.weight"] for r in seeds]
     assert (heads[0] - heads[1]).abs().max() > 0.01  # 4 steps away from different new ones
@@ -60,7 +60,7 @@ def test_another_run_distills_it(inputs: Path, student: Path) -> None:
     run = train(
         *(inputs, inputs / "run", "--trained-teacher", "--student", str(student)), recipe=SPECIFIC
     )
-    assert stages(run) == ["distill", "qat", "teacher"]
+    assert stages(run) == ["distill", "ptq", "qat", "teacher"]
     before, after = (load_file(f / "model.safetensors") for f in (student, run / "distill"))
     assert before.keys() == after.keys()
     name = "bert.encoder.layer.0.attention.self.query.weight"
