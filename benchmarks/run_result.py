@@ -36,6 +36,7 @@ from inhibi.qat.record import read
 from inhibi.qat.student import load as load_quantized
 
 STAGES = (*FLOAT_STAGES, "qat", "ptq")  # the last float one that a run has is its float student
+ARCHITECTURE = ("attention", "layers", "hidden", "heads", "intermediate")
 INTEGERS = {"integer": "qat", "ptq": "ptq"}  # by the model's name the stage that is exported
 
 
@@ -66,7 +67,8 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
         if stage in stages:
             export(run, folder / f"{stage}.onnx", stage)
             paths[stage] = folder / f"{stage}.onnx"
-    tokenizer = load(paths["qat"]).tokenizer
+    integers = load(paths["qat"])
+    tokenizer = integers.tokenizer
     sets, first = example_sets(task, data_dir, tokenizer), task.validation[0]
     scored = {name: _score(task, sets, path, max_length) for name, path in paths.items()}
     quantized = load_quantized(run / "qat")
@@ -89,6 +91,7 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
         "checkpoint": {"name": described.get("teacher"), "sha256": described.get("teacher_sha256")},
         "student": {"name": described.get("student"), "sha256": described.get("student_sha256")},
         "text": described.get("text"),
+        "architecture": {name: getattr(integers.metadata, name) for name in ARCHITECTURE},
         "versions": described.get("versions"),
         "scored_with": versions(),
         "stages": stages,

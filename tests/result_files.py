@@ -40,6 +40,10 @@ def run(
         "recipe_sha256": "cd" * 32,
         "seed": seed,
         "checkpoint": {"name": "tiny", "sha256": ""},
+        "architecture": {
+            "attention": "dot_product" if recipe == "e0" else "inhibitor",
+            **{"layers": 2, "hidden": 32, "heads": 4, "intermediate": 48},
+        },
         "stages": {"teacher": stage, "distill": stage, "qat": stage},
         "references": dict.fromkeys(SETS, pack(REFERENCES)),
         "models": {name: model(task, answers) for name, answers in models.items()},

@@ -62,6 +62,8 @@ def test_a_run_becomes_one_file(
     made = json.loads(file.read_text())
     assert (made["task"], made["recipe"], made["seed"]) == ("sst2", "best", 3)
     assert [stage["seconds"] for stage in made["stages"].values()] == [30, 30, 30, None]
+    shape = {"attention": "inhibitor", "layers": 2, "hidden": 16, "heads": 2, "intermediate": 32}
+    assert made["architecture"] == shape
     references = unpack(made["references"]["validation"])
     assert references.tolist() == [i % 2 for i in range(64)]
 
