@@ -17,7 +17,7 @@ COMMANDS = {
     "export-onnx": ("inhibi.export.cli", "write a trained student as one ONNX file of integers"),
     "diagnose": ("inhibi.export.diagnose", "show which operator of a student costs accuracy"),
     "glue-eval": ("inhibi.eval.glue", "score a student or a checkpoint on GLUE and IMDB"),
-    "energy-report": ("inhibi.eval.energy_report", "count operations and bytes, estimate energy"),
+    "energy-report": ("inhibi.eval.energy.cli", "count operations and bytes, estimate energy"),
 }
 
 MOST_THREADS = 1024

@@ -17,8 +17,9 @@ from tiny import tiny_student
 
 from inhibi.engine.session import open_session
 from inhibi.engine.text import Encoded
-from inhibi.eval import counts, formulas
-from inhibi.eval.graph import DOT_PRODUCT, MOVING, read
+from inhibi.eval.energy import counts, formulas
+from inhibi.eval.energy.graph import DOT_PRODUCT, INHIBITOR, MOVING, read, resized
+from inhibi.eval.energy.variants import INTEGER_DOT_PRODUCT, INTEGER_INHIBITOR
 from inhibi.export.graph import build, write
 
 RNG = np.random.default_rng(7)
@@ -84,7 +85,9 @@ def test_every_node_of_a_file_is_counted_as_it_is_executed(
     write(build(tiny_student(layers=1, hidden=24, heads=3, attention=attention,
                              token_types=token_types)), path)  # fmt: skip
     sentence = Encoded([2, 9, 30, 11, 3], [0] * 5, 5)
-    found = {count.node.name: count for count in counts.count(read(path), [5])}
+    graph = read(path)
+    variant = INTEGER_INHIBITOR if graph.attention == INHIBITOR else INTEGER_DOT_PRODUCT
+    found = {count.node.name: count for count in counts.count(graph, variant, [5])}
     tensors = dict(open_session(path, "numpy").trace(sentence))
     tensors |= {"input_ids": np.array(sentence.ids), "position_ids": np.arange(5)}
     tensors = {"token_type_ids": np.zeros(5, int), "offsets": np.array([0, 5])} | tensors
@@ -117,3 +120,26 @@ def test_counting_notices_one_operation_more(monkeypatch: pytest.MonkeyPatch) ->
     )  # fmt: skip
     more = counting.execute(case)[0]
     assert more - analytic(case) == {("add", "int32"): 3}
+
+
+@pytest.mark.parametrize("attention", ["inhibitor", "dot_product"])
+@pytest.mark.parametrize(("hidden", "heads"), [(64, 4), (32, 2), (48, 3), (16, 16)])
+def test_a_resized_graph_is_that_of_a_file_of_these_widths(
+    tmp_path: Path, attention: str, hidden: int, heads: int
+) -> None:
+    small, other = tmp_path / "small.onnx", tmp_path / "other.onnx"
+    write(build(tiny_student(hidden=32, heads=4, attention=attention)), small)
+    intermediate = 48 * hidden // 32
+    student = tiny_student(
+        hidden=hidden, heads=heads, intermediate=intermediate, attention=attention
+    )
+    write(build(student), other)
+    made, expected = resized(read(small), hidden, heads), read(other)
+    assert list(made.nodes) == list(expected.nodes)
+    for name in ("hidden", "heads", "intermediate"):
+        assert getattr(made.metadata, name) == getattr(expected.metadata, name)
+
+
+def test_widths_that_do_not_fit_are_refused(tiny_model: Path) -> None:
+    with pytest.raises(ValueError, match="30 channels, 4 heads"):
+        resized(read(tiny_model), 30, 4)

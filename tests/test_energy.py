@@ -1,5 +1,6 @@
 """Energies, their sources, and the report."""
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,16 +10,20 @@ import pytest
 from tiny import tiny_student
 
 from inhibi.engine.errors import InputError
-from inhibi.eval import counts, energy
-from inhibi.eval.comparison import (
-    FP32_DOT_PRODUCT,
+from inhibi.eval.energy import counts, figures, memory, sensitivity, sweep
+from inhibi.eval.energy.cli import main
+from inhibi.eval.energy.comparison import compare
+from inhibi.eval.energy.energy import SCOPES, Energy, Model
+from inhibi.eval.energy.graph import MOVING, read
+from inhibi.eval.energy.memory import ON_CHIP, WEIGHTS_FROM_DRAM
+from inhibi.eval.energy.spreadsheet import COLUMNS
+from inhibi.eval.energy.variants import (
     INTEGER_DOT_PRODUCT,
+    INTEGER_I_BERT,
     INTEGER_INHIBITOR,
-    compare,
-    variants,
+    VARIANTS,
+    Variant,
 )
-from inhibi.eval.energy_report import main
-from inhibi.eval.graph import ATTENTIONS, read
 from inhibi.export.graph import build, write
 
 Report = Callable[..., str]
@@ -46,8 +51,8 @@ def error(*arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_published_figures_are_the_papers() -> None:
-    table = energy.load("45nm")
-    assert table.figure("add", "int8") == energy.Figure(
+    table = figures.load("45nm")
+    assert table.figure("add", "int8") == figures.Figure(
         0.03,
         "published",
         "M. Horowitz, Computing's energy problem (and what we can do about it), ISSCC 2014, "
@@ -61,7 +66,7 @@ def test_published_figures_are_the_papers() -> None:
 
 
 def test_figures_that_no_table_gives_follow_their_rule_and_say_so() -> None:
-    table = energy.load("7nm")
+    table = figures.load("7nm")
     expected = {
         ("add", "int16"): (2 * 0.007 + 0.03) / 3,
         ("add", "int64"): 2 * 0.03,
@@ -80,17 +85,17 @@ def test_figures_that_no_table_gives_follow_their_rule_and_say_so() -> None:
     assert table.figure("multiply-accumulate", "fp32").status == "unverified"
 
 
-@pytest.mark.parametrize("name", energy.TECHNOLOGIES)
+@pytest.mark.parametrize("name", figures.TECHNOLOGIES)
 def test_every_figure_in_the_output_has_a_source_in_the_tables(name: str, tiny_model: Path) -> None:
-    rules = json.loads((energy.TABLES / "assumptions.json").read_text("utf-8"))
-    table = json.loads((energy.TABLES / f"{name}.json").read_text("utf-8"))
+    rules = json.loads((figures.TABLES / "assumptions.json").read_text("utf-8"))
+    table = json.loads((figures.TABLES / f"{name}.json").read_text("utf-8"))
     sources = {source["text"]: source for source in table["sources"].values()}
-    found = compare(tiny_model, 16, [name], "dram")
-    figures = found["energy"][name]["figures"]
+    found = compare(tiny_model, 16, [name], WEIGHTS_FROM_DRAM)
+    used_figures = found["energy"][name]["figures"]
     used = {operation for numbers in found["operations"].values() for operation in numbers}
-    assert used <= set(figures)
-    assert {"access64.dram", "access64.sram1MB"} <= set(figures)
-    for operation, figure in figures.items():
+    assert used <= set(used_figures)
+    assert {"access64.dram", "access64.sram1MB"} <= set(used_figures)
+    for operation, figure in used_figures.items():
         if figure["derived"]:
             assert figure["source"] in {rule["rule"] for rule in rules.values()}, operation
         else:
@@ -99,15 +104,15 @@ def test_every_figure_in_the_output_has_a_source_in_the_tables(name: str, tiny_m
 
 
 def test_the_range_of_an_assumption_is_against_the_inhibitor() -> None:
-    for name in energy.TECHNOLOGIES:
-        table = energy.load(name)
+    for name in figures.TECHNOLOGIES:
+        table = figures.load(name)
         least = table.against_inhibitor()
         assert least.figure("absolute difference", "int8").picojoules == pytest.approx(
             2 * table.figure("add", "int8").picojoules
         )
         assert least.figure("exp", "fp32").picojoules == 0
         assert least.figure("look-up", "int16").picojoules == 0
-        assert least.figure("divide", "int32") == energy.Figure(
+        assert least.figure("divide", "int32") == figures.Figure(
             table.figure("multiply", "int32").picojoules,
             "assumed",
             table.figure("divide", "int32").source,
@@ -115,33 +120,47 @@ def test_the_range_of_an_assumption_is_against_the_inhibitor() -> None:
         )
 
 
-def test_integer_comparators_differ_in_attention_alone(tiny_model: Path) -> None:
-    counted = variants(read(tiny_model), [16])
-    inhibitor, product = counted[INTEGER_INHIBITOR], counted[INTEGER_DOT_PRODUCT]
-    for ours, theirs in zip(inhibitor, product, strict=True):
-        attention = ours.node.operator in ATTENTIONS
-        assert (ours.operations != theirs.operations) == attention, ours.node.name
-        # Their table of exponentials in place of our entry of the length table, no other byte.
-        more = theirs.traffic["weights", "read"] - ours.traffic["weights", "read"]
-        assert more == (256 * 2 - 4) * attention, ours.node.name
-        assert {**theirs.traffic, ("weights", "read"): 0} == {
-            **ours.traffic,
-            ("weights", "read"): 0,
-        }, ours.node.name
+@pytest.mark.parametrize("rival", [INTEGER_DOT_PRODUCT, INTEGER_I_BERT])
+def test_integer_comparators_differ_in_attention_alone(rival: Variant, tiny_model: Path) -> None:
+    graph = read(tiny_model)
+    pairs = zip(*(counts.count(graph, v, [16]) for v in (INTEGER_INHIBITOR, rival)), strict=True)
+    # Their table of exponentials or constants in place of our entry of the length table.
+    table = {INTEGER_DOT_PRODUCT: 256 * 2, INTEGER_I_BERT: 4 * 4}[rival]
+    for ours, theirs in pairs:
+        assert (ours.operations != theirs.operations) == ours.node.core, ours.node.name
+        more = counts.moved([theirs])
+        more.subtract(counts.moved([ours]))
+        expected = {("weights", "read"): table - 4} if ours.node.core else {}
+        assert {what: size for what, size in more.items() if size} == expected, ours.node.name
+
+
+def test_floats_have_the_same_shapes(tiny_model: Path) -> None:
+    """Twice and four times the bytes of products' weights and of activations."""
+    graph = read(tiny_model)
+    moved = {
+        v.name: {n.node.name: counts.moved([n]) for n in counts.count(graph, v, [16])}
+        for v in VARIANTS
+    }
+    for name, size in (("fp16 dot product", 2), ("fp32 dot product", 4), ("fp32 inhibitor", 4)):
+        for node in ("layer.0.qkv.product", "layer.1.output.product", "pooler.product"):
+            for what in (("weights", "read"), ("activations", "read")):
+                assert moved[name][node][what] == size * moved["integer inhibitor"][node][what]
 
 
 def test_a_dot_product_file_is_compared_in_the_same_way(tmp_path: Path, tiny_model: Path) -> None:
     path = tmp_path / "dot.onnx"
     write(build(tiny_student(attention="dot_product")), path)
-    ours, theirs = (compare(p, 16, ["45nm"], "dram") for p in (tiny_model, path))
-    assert (ours["attention"], theirs["attention"]) == (INTEGER_INHIBITOR, INTEGER_DOT_PRODUCT)
+    ours, theirs = (compare(p, 16, ["45nm"], WEIGHTS_FROM_DRAM) for p in (tiny_model, path))
+    assert (ours["variant"], theirs["variant"]) == ("integer inhibitor", "integer dot product")
     assert ours["operations"] == theirs["operations"]
     assert ours["bytes"] == theirs["bytes"]
+    assert ours["sweep"] == theirs["sweep"]
 
 
 def test_bytes_are_those_of_the_shapes(tiny_model: Path) -> None:
     """The tiny student: 32 channels, 4 heads, intermediate 48; 16 tokens."""
-    found = {count.node.name: dict(count.traffic) for count in counts.count(read(tiny_model), [16])}
+    counted = counts.count(read(tiny_model), INTEGER_INHIBITOR, [16])
+    found = {count.node.name: dict(counts.moved([count])) for count in counted}
     weights, activations, accumulators = "weights", "activations", "accumulators"
     assert found["layer.0.intermediate.product"] == {
         (weights, "read"): 32 * 48,
@@ -168,41 +187,180 @@ def test_bytes_are_those_of_the_shapes(tiny_model: Path) -> None:
     assert found["logits"][accumulators, "written"] == 2 * 4
 
 
+def priced(path: Path, name: str, where: memory.Memory, technology: str = "45nm") -> Energy:
+    """The energy of one node in that memory, for 16 tokens."""
+    whole = Model.of(counts.count(read(path), INTEGER_INHIBITOR, [16]), where)
+    part = whole.part([count for count in whole.nodes if count.node.name == name])
+    return part.energy(figures.load(technology))
+
+
 def test_energy_is_operations_and_bytes_times_figures(tiny_model: Path) -> None:
-    product = [c for c in counts.count(read(tiny_model), [16]) if c.node.name == "pooler.product"]
-    on_chip = energy.load("45nm", energy.ON_CHIP).energy(product)
+    on_chip = priced(tiny_model, "pooler.product", ON_CHIP)
     assert on_chip.operations == pytest.approx(32 * 32 * 0.3 + 32 * 0.03)
-    assert on_chip.memory == pytest.approx((32 * 32 + 32 + 32 * 4) / 8 * 100)
-    from_dram = energy.load("45nm").energy(product)
+    assert on_chip.weights == pytest.approx(32 * 32 / 8 * 100)
+    assert on_chip.activations == pytest.approx(32 / 8 * 100)
+    assert on_chip.accumulators == pytest.approx(32 * 4 / 8 * 100)
+    assert on_chip.total == pytest.approx(on_chip.operations + on_chip.memory)
+    from_dram = priced(tiny_model, "pooler.product", WEIGHTS_FROM_DRAM)
     assert from_dram.memory - on_chip.memory == pytest.approx(32 * 32 / 8 * (1300 - 100))
+
+
+def test_a_memory_keeps_what_fits(tiny_model: Path) -> None:
+    """The tiny student: 16 tokens, 32 channels: 512 bytes of activations, 6,144 of accumulators
+    behind Q, K and V, and scores of 64 bytes a row; some tens of KB of weights."""
+    name, rows = "layer.0.qkv.product", 16
+    large = priced(tiny_model, name, memory.parse("1MB"))
+    assert large == priced(tiny_model, name, ON_CHIP)
+    small = priced(tiny_model, name, memory.parse("8KB"))
+    assert small.weights == pytest.approx(32 * 96 / 8 * 1300)
+    assert small.activations == pytest.approx(rows * 32 / 8 * 10)
+    assert small.accumulators == pytest.approx(rows * 96 * 4 / 8 * 10)
+    tiny = priced(tiny_model, name, memory.parse("4KB"))
+    assert tiny.activations == small.activations  # below the smallest published size: as that
+    assert tiny.accumulators == pytest.approx(rows * 96 * 4 / 8 * 1300)
+    scores = priced(tiny_model, "layer.0.attention", memory.parse("4KB"))
+    assert scores.accumulators == pytest.approx(2 * 4 * 16 * 16 * 4 / 8 * 10)
+
+
+@pytest.mark.parametrize(("text", "level"), [("64KB", "sram64KB"), ("2MB", "sram2MB"),
+                                             ("1024KB", "sram1MB")])  # fmt: skip
+def test_sizes_of_memory(text: str, level: str) -> None:
+    parsed = memory.parse(text)
+    assert parsed.capacity is not None
+    assert memory.level_name(parsed.capacity) == level
+
+
+def test_a_memory_between_two_published_sizes_is_interpolated() -> None:
+    table = figures.load("45nm")
+    between = table.figure("access64", "sram16KB")
+    assert between.picojoules == pytest.approx((10 * 20) ** 0.5)  # 8, 16, 32: half way by octaves
+    assert (between.status, between.derived) == ("assumed", True)
+    assert table.figure("access64", "sram4KB").picojoules == 10
+    assert table.figure("access64", "sram8MB").picojoules == 100
+    assert table.figure("access64", "sram32KB") == table.published["access64.sram32KB"]
+
+
+def test_scopes_are_told_apart(tiny_model: Path) -> None:
+    whole = Model.of(counts.count(read(tiny_model), INTEGER_INHIBITOR, [16]), ON_CHIP)
+    names = {
+        scope: [n.node.name for n in whole.scope(scope).nodes if n.node.operator not in MOVING]
+        for scope in SCOPES
+    }
+    assert names["attention_core"] == ["layer.0.attention", "layer.1.attention"]
+    block = ["qkv.product", "qkv", "attention", "attention_output.product", "attention_output"]
+    assert names["attention_block"] == [f"layer.{i}.{part}" for i in (0, 1) for part in block]
+    assert names["whole_model"][0] == "embeddings"
+    assert sum(len(part.nodes) for part in whole.layers().values()) == len(whole.nodes)
+
+
+def test_where_the_attention_core_has_half(tiny_model: Path) -> None:
+    graph, table = read(tiny_model), figures.load("45nm")
+    at = sweep.dominating(graph, INTEGER_INHIBITOR, table, ON_CHIP)
+    assert at is not None
+
+    def share(tokens: int) -> float:
+        whole = Model.of(counts.count(graph, INTEGER_INHIBITOR, [tokens]), ON_CHIP)
+        return whole.scope("attention_core").energy(table).total / whole.energy(table).total
+
+    assert share(at - 1) < 0.5 <= share(at)
+    free = table.scaled({"access64": 0.0, "absolute difference": 0.0, "compare": 0.0,
+                         "subtract": 0.0, "add": 0.0, "divide": 0.0, "shift": 0.0,
+                         "multiply-accumulate.int32": 0.0})  # fmt: skip
+    assert sweep.dominating(graph, INTEGER_INHIBITOR, free, ON_CHIP) is None
+
+
+def test_sweeps_agree_with_the_report(tiny_model: Path) -> None:
+    found = compare(tiny_model, 16, ["45nm"], WEIGHTS_FROM_DRAM)
+    totals = {
+        scope: {name: parts["total"] for name, parts in variants.items()}
+        for scope, variants in found["energy"]["45nm"]["scopes"].items()
+    }
+    swept = found["sweep"]["45nm"]
+    assert swept["tokens"][0] == {"tokens": 16, **totals}
+    assert {"width": 32, "heads": 4, **totals} in swept["heads"]
+    assert [p["heads"] for p in swept["heads"]] == [1, 2, 4, 8, 16, 32]
+    assert [(p["width"], p["heads"]) for p in swept["width"]][:2] == [(128, 16), (256, 32)]
+
+
+def test_sensitivities(tiny_model: Path) -> None:
+    table = figures.load("45nm")
+    graph = read(tiny_model)
+    models = {v.name: Model.of(counts.count(graph, v, [16]), WEIGHTS_FROM_DRAM) for v in VARIANTS}
+    found = {answer.change: answer.ratios for answer in sensitivity.answers(models, table)}
+
+    def core(name: str, changed: figures.Technology) -> float:
+        return models[name].scope("attention_core").energy(changed).operations
+
+    names = (INTEGER_DOT_PRODUCT.name, INTEGER_INHIBITOR.name)
+    product, ours = (core(name, table.scaled({"look-up": 0.0})) for name in names)
+    assert found["memory free, look-ups too"]["attention_core"] == pytest.approx(product / ours)
+    # Twice the published addition makes an absolute difference, a comparison and a sum twice, too.
+    changed = table.scaled({"add.int8": 2.0})
+    assert changed.figure("absolute difference", "int8").picojoules == pytest.approx(0.06)
+    assert changed.figure("multiply-accumulate", "int8") == table.figure(
+        "multiply-accumulate", "int8"
+    )
+    stands = found["as the figures stand"]["attention_core"]
+    assert found["add.int8 twice"]["attention_core"] < stands
+    assert found["multiply.int8 twice"]["attention_core"] > stands
+    assert found["division free"]["attention_core"] < stands
+    assert not [change for change in found if change.startswith("exp.fp32")]  # no integer has it
 
 
 def test_the_report_puts_the_honest_comparison_first(report: Report) -> None:
     shown = report("--tokens", "12")
     headings = (
-        "Whole model, integer attentions",
-        "Its share grows with length",
-        "Attention core alone",
-        "Against fp32 with dot-product attention: whole model",
+        "A model, not a measurement",
+        "Whole model: integer attentions",
+        "Its share grows with",
+        "Attention blocks:",
+        "Attention cores:",
+        "By length:",
+        "How the answer changes",
         "Memory:",
         "Figures in pJ",
     )
     positions = [shown.index(heading) for heading in headings]
     assert positions == sorted(positions)
+    whole = shown[positions[1] : positions[2]]
+    assert whole.index("integer dot product") < whole.index("fp32 dot product")
     assert "not checked against the paper" in shown
     assert "an addition of its width" in shown
     assert "layer.1" not in shown
-    assert max(map(len, shown.splitlines())) < 160
-    assert "layer.1" in report("--details")
+    assert "twice" not in shown[positions[6] : positions[7]]
+    assert max(map(len, shown.splitlines())) <= 150
+    details = report("--details")
+    assert "layer.1" in details
+    assert "add.int8 twice" in details
+
+
+def test_the_table_of_rows_holds_every_count(report: Report, tmp_path: Path) -> None:
+    path = tmp_path / "energy.csv"
+    found = json.loads(report("--json", "--csv", str(path)))
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert tuple(header) == COLUMNS
+    table = [dict(zip(header, row, strict=True)) for row in rows]
+    total: dict[str, float] = {}
+    for row in table:
+        if row["what"] == "operations" and row["technology"] == "45 nm":
+            joules = int(row["count"]) * float(row["picojoules_each"])
+            total[row["variant"]] = total.get(row["variant"], 0) + joules
+    expected = found["energy"]["45nm"]["scopes"]["whole_model"]
+    assert total == {name: pytest.approx(parts["operations"]) for name, parts in expected.items()}
+    moved = [r for r in table if r["what"] == "bytes" and r["variant"] == INTEGER_INHIBITOR.name]
+    assert sum(int(r["count"]) for r in moved) == sum(
+        found["bytes"][INTEGER_INHIBITOR.name].values()
+    )
 
 
 def test_json_holds_every_node(report: Report) -> None:
     found = json.loads(report("--json", "--technology", "45nm"))
     assert found["tokens"] == 32
     assert list(found["energy"]) == ["45nm"]
-    whole = found["energy"]["45nm"]["whole_model"]
-    assert list(whole) == [INTEGER_INHIBITOR, INTEGER_DOT_PRODUCT, FP32_DOT_PRODUCT]
-    nodes = found["nodes"][INTEGER_INHIBITOR]
+    whole = found["energy"]["45nm"]["scopes"]["whole_model"]
+    assert list(whole) == [variant.name for variant in VARIANTS]
+    nodes = found["nodes"][INTEGER_INHIBITOR.name]
     assert [node["name"] for node in nodes if node["layer"] == "layer.0"][:3] == [
         "layer.0.qkv.product",
         "layer.0.qkv",
@@ -212,7 +370,7 @@ def test_json_holds_every_node(report: Report) -> None:
     for node in nodes:
         for operation, times in node["operations"].items():
             summed[operation] = summed.get(operation, 0) + times
-    assert summed == found["operations"][INTEGER_INHIBITOR]
+    assert summed == found["operations"][INTEGER_INHIBITOR.name]
 
 
 def test_one_token_is_counted(report: Report) -> None:
@@ -224,22 +382,20 @@ def test_one_token_is_counted(report: Report) -> None:
 def test_weights_on_chip_cost_less(report: Report) -> None:
     def memory(*arguments: str) -> Any:
         found = json.loads(report("--json", "--technology", "45nm", *arguments))
-        return found["energy"]["45nm"]["whole_model"][INTEGER_INHIBITOR]["memory"]
+        return found["energy"]["45nm"]["scopes"]["whole_model"][INTEGER_INHIBITOR.name]["memory"]
 
-    assert memory("--weights", "sram") < memory()
+    assert memory("--memory", "on-chip") < memory()
 
 
 def test_a_technology_of_the_users_own(report: Report, tmp_path: Path) -> None:
-    table = json.loads((energy.TABLES / "45nm.json").read_text("utf-8"))
+    table = json.loads((figures.TABLES / "45nm.json").read_text("utf-8"))
     table["picojoules"]["exp.fp32"] = [1.5, "mine"]
     table["sources"]["mine"] = {"text": "measured here", "verified": True}
     path = tmp_path / "mine.json"
     path.write_text(json.dumps(table), "utf-8")
-    figures = json.loads(report("--json", "--technology", str(path)))["energy"][str(path)][
-        "figures"
-    ]
-    assert figures["exp.fp32"]["picojoules"] == 1.5
-    assert figures["exp.fp32"]["source"] == "measured here"
+    found = json.loads(report("--json", "--technology", str(path)))
+    exp = found["energy"][str(path)]["figures"]["exp.fp32"]
+    assert (exp["picojoules"], exp["source"]) == (1.5, "measured here")
 
 
 @pytest.mark.parametrize(
@@ -250,6 +406,8 @@ def test_a_technology_of_the_users_own(report: Report, tmp_path: Path) -> None:
         (["--technology", "28nm"], "no technology 28nm"),
         (["--technology", __file__], "is no energy table"),
         (["--tokens", "many"], "--tokens"),
+        (["--memory", "0KB"], "give dram, on-chip or a size such as 64KB"),
+        (["--csv", "/nowhere/energy.csv"], "/nowhere/energy.csv"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -275,4 +433,4 @@ def test_what_is_no_student_is_one_line(
 
 def test_an_operation_without_figure_or_rule_is_refused() -> None:
     with pytest.raises(InputError, match=r"no rule for convolve\.int8"):
-        energy.load("45nm").figure("convolve", "int8")
+        figures.load("45nm").figure("convolve", "int8")

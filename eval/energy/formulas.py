@@ -3,7 +3,7 @@
 A count is a Counter of (kind, number type). Kinds: add, subtract, absolute difference, compare
 (clips, minima and maxima too), multiply, multiply-accumulate, shift, look-up, divide, square root,
 exp. Number types: int8, int16, int32, int64 (the width of the widest operand, as docs/SPEC.md
-bounds it) and fp32. The formulas follow docs/SPEC.md line by line.
+bounds it), fp16 and fp32. The formulas follow docs/SPEC.md line by line.
 
 Letters: N rows (tokens), K inputs, M outputs, C channels, H heads, d = C/H head width, n tokens of
 one sentence. Zero points are subtracted once per value; that of Q and K cancels in a distance.
@@ -138,6 +138,35 @@ def dot_product_attention(lengths: Sequence[int], channels: int, heads: int) -> 
             ("divide", "int32", pairs),
         )
         total += _req(values) + _counts(("add", "int8", values))
+    return total
+
+
+def i_bert_attention(lengths: Sequence[int], channels: int, heads: int) -> Counts:
+    """Dot-product attention with I-BERT's softmax: exp by a polynomial of degree 2 and a shift.
+
+    arXiv 2101.01321, algorithm 2, with the division by the constant ln 2 as a multiplication and a
+    shift, and exp requantized to 16 bits as in the authors' code.
+    """
+    total: Counts = Counter()
+    for n in lengths:
+        pairs, values, rows = n * n * heads, n * channels, n * heads
+        total += _counts(
+            ("subtract", "int8", 3 * values),
+            ("multiply-accumulate", "int8", 2 * n * values),  # q*k and P*v
+            ("compare", "int32", (n - 1) * rows),  # max
+            ("subtract", "int32", pairs),  # s - max
+            ("compare", "int32", 2 * pairs),  # at least -30 ln 2; exp at least 0
+            ("multiply", "int32", 2 * pairs),  # how many times ln 2; that multiple
+            ("shift", "int64", pairs),
+            ("add", "int32", 2 * pairs),  # plus that multiple; plus b
+            ("multiply-accumulate", "int32", pairs),  # (x + b) x + c
+            ("shift", "int32", pairs),  # times a power of 2
+            ("add", "int32", pairs),  # sum of exp
+            ("divide", "int32", rows),  # 255 * 2^24 by it
+            ("multiply", "int32", pairs),
+            ("shift", "int64", pairs),
+        )
+        total += _req(pairs) + _req(values) + _counts(("add", "int8", values))
     return total
 
 

@@ -1,0 +1,102 @@
+"""What the report says in words, for the terminal and the page alike."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from inhibi.eval.energy.variants import INTEGER_DOT_PRODUCT, INTEGER_INHIBITOR
+
+Report = dict[str, Any]  # of `comparison.compare`
+
+HEAD = """\
+A model, not a measurement: operations and bytes counted from the file, times published energies.
+Microjoules for one sentence. Ratios are over the integer inhibitor; "at worst" has every assumption
+at the end of its range that speaks most against it (look-ups and exp free, a division as one
+multiplication, an absolute difference as two additions)."""
+SCOPES = {
+    "whole_model": "Whole model: integer attentions have the same bits, tables and traffic",
+    "attention_block": "Attention blocks: attention with its four projections and its norm",
+    "attention_core": "Attention cores: from Q, K and V to the context, all layers",
+}
+SWEEP = "By length: the integer dot product over the integer inhibitor"
+SENSITIVITY = (
+    "How the answer changes: the integer dot product's energy over the integer inhibitor's"
+)
+FIGURES = "Figures in pJ (u: not checked against its paper, a: assumed by a rule; at worst)"
+MEMORY = """\
+Memory: each operand of a node is read once and each result written once; what is inside a node
+stays in registers, but each query's row of scores is written and read once. Of embedding tables
+only the sentence's rows are read. """
+MEMORIES = {
+    "dram": "Weights come from DRAM, activations and accumulators from 1 MB of SRAM.",
+    "on-chip": "Weights, activations and accumulators lie in 1 MB of SRAM, however many.",
+}
+MEMORY_OF_SIZE = """\
+A memory of {memory} keeps the weights if all of them fit, and each other tensor if it fits; the
+rest comes from DRAM and goes there."""
+
+
+def title(report: Report) -> str:
+    """What is counted."""
+    shape = report["architecture"]
+    return (
+        f"Energy of one sentence of {report['tokens']} tokens: {report['model']}, "
+        f"{report['variant']}, {shape['layers']} layers of {shape['hidden']}, "
+        f"{shape['heads']} heads"
+    )
+
+
+def expectation(report: Report) -> str:
+    """What the whole model's ratio can be at this length."""
+    technology = next(iter(report["energy"].values()))
+    core, whole = (
+        technology["scopes"][scope][INTEGER_DOT_PRODUCT.name]["total"]
+        for scope in ("attention_core", "whole_model")
+    )
+    share = 100 * core / whole
+    expect = "Expect little difference" if share < 10 else "The attention counts here"
+    return (
+        f"{expect}: at {report['tokens']} tokens the attention core has {share:.1f} % of the "
+        f"energy of the model with dot products ({technology['title']}). Its share grows with "
+        "length."
+    )
+
+
+def memory(report: Report) -> str:
+    """The memory model."""
+    named = MEMORIES.get(report["memory"]) or MEMORY_OF_SIZE.format(memory=report["memory"])
+    return MEMORY + named
+
+
+def half(tokens: int | None) -> str:
+    """Where the attention core has half of the energy."""
+    return "never half" if tokens is None else f"half at {tokens}"
+
+
+def sources(report: Report) -> Iterable[tuple[str, str]]:
+    """Each rule and publication once, after what it gives."""
+    users: dict[str, dict[str, None]] = {}
+    for technology in report["energy"].values():
+        for name, figure in technology["figures"].items():
+            user = name.split(".")[0] if figure["derived"] else technology["title"]
+            users.setdefault(figure["source"], {})[user] = None
+    return [(", ".join(names), source) for source, names in users.items()]
+
+
+def dot_over_inhibitor(energies: Mapping[str, float]) -> float:
+    """The ratio of totals by the variants' names."""
+    return energies[INTEGER_DOT_PRODUCT.name] / energies[INTEGER_INHIBITOR.name]
+
+
+def ratio(energies: Mapping[str, Mapping[str, float]], name: str, part: str = "total") -> str:
+    """A variant's energy over the integer inhibitor's."""
+    return times(energies[name][part] / energies[INTEGER_INHIBITOR.name][part])
+
+
+def times(ratio: float) -> str:
+    return f"{ratio:.2f}x"
+
+
+def micro(picojoules: float) -> str:
+    """Microjoules, with three digits or more."""
+    microjoules = picojoules / 1e6
+    return f"{microjoules:,.1f}" if microjoules >= 100 else f"{microjoules:.3f}"
