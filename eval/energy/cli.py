@@ -3,15 +3,21 @@
 import json
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from inhibi.engine.cli import Parser
 from inhibi.engine.errors import command
+
+if TYPE_CHECKING:
+    from inhibi.eval.energy.memory import Memory
 
 EXAMPLES = """\
 examples:
   energy-report
   energy-report --tokens 128 --technology 45nm --details
   energy-report --memory 256KB --html energy.html --csv energy.csv
+  energy-report --task sst2 --results benchmarks/results
+  energy-report --measure --peer fp32.onnx
   energy-report --model student.onnx --tokens 32 --json > energy.json
 
 The figures are a model (operations and bytes, counted from the file, times published energies),
@@ -30,17 +36,42 @@ def main(argv: list[str] | None = None) -> None:
     from inhibi.eval.energy.comparison import compare
 
     path = Path(options.model) if options.model else packaged()
-    found = compare(path, options.tokens, options.technology, memory.parse(options.memory))
-    if options.csv:
-        from inhibi.eval.energy.spreadsheet import rows, write
+    where = memory.parse(options.memory)
+    found = compare(path, options.tokens, options.technology, where)
+    if options.task:
+        found["dataset"] = _on_task(path, options, where)
+    if options.measure:
+        from inhibi.eval.energy.measured import measure
 
-        write(rows(found), options.csv)
+        found["measured"] = measure(path, options.tokens, options.peer)
+    if options.csv:
+        from inhibi.eval.energy import spreadsheet
+
+        spreadsheet.write(spreadsheet.rows(found), options.csv)
+    if options.html:
+        from inhibi.eval.energy import page
+
+        page.write(found, options.html)
     if options.json:
         print(json.dumps(found))
         return
     from inhibi.eval.energy.text import show
 
     show(found, options.details)
+
+
+def _on_task(path: Path, options: Namespace, where: "Memory") -> dict[str, Any]:
+    from inhibi.engine.model import load
+    from inhibi.eval.energy import figures
+    from inhibi.eval.energy.dataset import on_task
+    from inhibi.eval.energy.graph import read
+    from inhibi.eval.examples import examples
+    from inhibi.kd.data import find_task
+
+    task = find_task(options.task)
+    rows = examples(task, task.validation[0], options.data_dir, None)
+    technologies = {name: figures.load(name) for name in options.technology}
+    return on_task(read(path), load(path), task, rows, technologies, where, options.results)
 
 
 def _options(argv: list[str] | None) -> Namespace:
@@ -67,4 +98,23 @@ def _options(argv: list[str] | None) -> Namespace:
     add("--details", action="store_true", help="also by layer, operation, bytes and figure")
     add("--json", action="store_true", help="one JSON object with every node's counts")
     add("--csv", type=Path, metavar="FILE", help="also every node's counts and energies, as rows")
+    add("--html", type=Path, metavar="FILE", help="also a page with charts, complete in one file")
+    add("--task", metavar="TASK", help="also on the lengths of a task's validation examples")
+    add("--data-dir", metavar="DIR", help="folder of parquet files (default: $INHIBI_DATA)")
+    add(
+        "--results",
+        type=Path,
+        metavar="DIR",
+        help="with --task: beside the accuracies in DIR/TASK/*.json (benchmarks.run_result)",
+    )
+    add("--measure", action="store_true", help="also joules measured here (Linux powercap)")
+    add(
+        "--peer",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="with --measure: a transformer in plain ONNX (input_ids, attention_mask) to measure "
+        "in the same run; repeatable",
+    )
     return parser.parse_args(argv)

@@ -37,6 +37,10 @@ def sections(report: Report, details: bool) -> Iterable[RenderableType]:
             yield Text(wording.expectation(report))
     yield _lengths(report)
     yield _sensitivity(report, details)
+    if "dataset" in report:
+        yield _dataset(report)
+    if "measured" in report:
+        yield from _measured(report["measured"])
     if details:
         yield from _details(report)
     yield Text(wording.memory(report))
@@ -100,6 +104,32 @@ def _sensitivity(report: Report, details: bool) -> Table:
     for column, scope in zip(table.columns[2:], SCOPES, strict=True):
         column.header = scope.replace("_", " ")
     return table
+
+
+def _dataset(report: Report) -> Table:
+    """Accuracy beside energy, on the task's own lengths."""
+    data = report["dataset"]
+    titles = [technology["title"] for technology in report["energy"].values()]
+    columns = [f"{title}: {what}" for title in titles for what in ("sentence", "correct answer")]
+    table = _table(wording.dataset(data), ("model", "counted as"), ("accuracy", *columns))
+    for model in data["models"]:
+        cells = [
+            "" if energy is None else wording.micro(energy)
+            for name in report["energy"]
+            for energy in (model["per_sentence"][name], model["per_correct_answer"][name])
+        ]
+        table.add_row(model["name"], model["variant"], f"{100 * model['accuracy']:.2f} %", *cells)
+    return table
+
+
+def _measured(measured: dict[str, Any]) -> Iterable[RenderableType]:
+    yield Text("Measured. " + wording.measured(measured))
+    if measured["available"]:
+        table = _table("Joules per inference", ("model",), ("median", "least", "most"))
+        for name, joules in measured["joules"].items():
+            cells = (f"{joules[which]:.3g}" for which in ("median", "least", "most"))
+            table.add_row(name, *cells)
+        yield table
 
 
 def _details(report: Report) -> Iterable[Table]:

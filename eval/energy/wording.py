@@ -1,6 +1,7 @@
 """What the report says in words, for the terminal and the page alike."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from inhibi.eval.energy.variants import INTEGER_DOT_PRODUCT, INTEGER_INHIBITOR
@@ -39,7 +40,7 @@ def title(report: Report) -> str:
     """What is counted."""
     shape = report["architecture"]
     return (
-        f"Energy of one sentence of {report['tokens']} tokens: {report['model']}, "
+        f"Energy of one sentence of {report['tokens']} tokens: {Path(report['model']).name}, "
         f"{report['variant']}, {shape['layers']} layers of {shape['hidden']}, "
         f"{shape['heads']} heads"
     )
@@ -65,6 +66,26 @@ def memory(report: Report) -> str:
     """The memory model."""
     named = MEMORIES.get(report["memory"]) or MEMORY_OF_SIZE.format(memory=report["memory"])
     return MEMORY + named
+
+
+def dataset(found: Mapping[str, Any]) -> str:
+    """Of which sentences the energies and accuracies are."""
+    tokens = found["tokens"]
+    return (
+        f"{found['task']}, microjoules on {found['examples']:,} validation examples of "
+        f"{tokens['least']} to {tokens['most']} tokens (mean {tokens['mean']:.1f})"
+    )
+
+
+def measured(found: Mapping[str, Any]) -> str:
+    """Whether and how joules were measured. Never beside modelled ones in one table."""
+    if not found["available"]:
+        return f"Not available on this machine: {found['reason']}."
+    return (
+        f"Processor packages' counters (Linux powercap), {found['repeats']} turns of "
+        f"{found['seconds']:g} s each, sentences of {found['tokens']} tokens; "
+        f"{found['idle_watts']:.2f} W of idle power subtracted."
+    )
 
 
 def half(tokens: int | None) -> str:
@@ -97,6 +118,7 @@ def times(ratio: float) -> str:
 
 
 def micro(picojoules: float) -> str:
-    """Microjoules, with three digits or more."""
+    """Microjoules, with four digits."""
     microjoules = picojoules / 1e6
-    return f"{microjoules:,.1f}" if microjoules >= 100 else f"{microjoules:.3f}"
+    digits = 1 if microjoules >= 100 else 2 if microjoules >= 10 else 3
+    return f"{microjoules:,.{digits}f}"
