@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from inhibi.engine.errors import InputError
+from inhibi.kd import processes
 from inhibi.kd.data import Task, load_split, load_texts
 from inhibi.kd.examples import Example, Examples, joined, label_ids, labelled, unlabelled
 from inhibi.kd.families import parts
@@ -40,7 +41,7 @@ class Run:
 
     def finished(self, stage: str) -> bool:
         """Whether this stage's metrics are written."""
-        return (self.folder / stage / "metrics.json").is_file()
+        return processes.first_does((self.folder / stage / "metrics.json").is_file)
 
     @property
     def pad(self) -> int:

@@ -11,8 +11,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from inhibi.kd.attention import Inhibitor, manhattan, mean_over_keys
+from inhibi.kd.contexts import projected, recorded
 from inhibi.kd.families import parts, some_layers
-from inhibi.kd.trainers import projected, recorded
 
 # Tried for every head, in units of the values' root mean square (z inhibits values): the deviation
 # of the scores' part of z, and alpha.

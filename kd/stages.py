@@ -7,11 +7,11 @@ from transformers import PreTrainedModel
 
 from inhibi.kd.examples import Padding, cut
 from inhibi.kd.families import parts
+from inhibi.kd.objectives import AlignObjective, DistillObjective, TaskObjective
 from inhibi.kd.run import Run
 from inhibi.kd.scalars import fit_scalars
 from inhibi.kd.shapes import compared_layers
 from inhibi.kd.student import load, make_student
-from inhibi.kd.trainers import AlignTrainer, DistillTrainer, TaskTrainer
 from inhibi.kd.training import train
 
 # Examples, and tokens of each, whose statistics set the initial gamma, alpha and beta (seconds).
@@ -21,7 +21,7 @@ FITTED, FITTED_TOKENS = 32, 32
 def teacher_stage(run: Run, name: str) -> PreTrainedModel:
     """Fine-tune the checkpoint `name` on the task, or take it as it is where steps = 0."""
     if not run.finished("teacher"):
-        train(run, "teacher", run.recipe.teacher, TaskTrainer, run.load_teacher(name))
+        train(run, "teacher", run.recipe.teacher, TaskObjective(run.load_teacher(name)))
     return load(run.folder / "teacher")
 
 
@@ -47,8 +47,7 @@ def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
         for layer in parts(student).layers:
             for module in (layer.query, layer.key, layer.value, layer.attention.inhibitor):
                 module.requires_grad_(True)
-        stage = run.recipe.align
-        train(run, "align", stage, AlignTrainer, student, teacher=source, layers=layers)
+        train(run, "align", run.recipe.align, AlignObjective(student, source, layers))
     return load(run.folder / "align")
 
 
@@ -74,8 +73,7 @@ def distill_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) 
         if len(layers) < teacher.config.num_hidden_layers:
             named = ", ".join(map(str, layers))
             print(f"distill: hidden states of the teacher's layers {named}", file=sys.stderr)
-        extra = {"teacher": teacher, "weights": stage, "layers": layers}
-        train(run, "distill", stage, DistillTrainer, student, **extra)
+        train(run, "distill", stage, DistillObjective(student, teacher, stage, layers))
     return load(run.folder / "distill")
 
 
@@ -84,5 +82,5 @@ def finetune_stage(run: Run, student: PreTrainedModel) -> PreTrainedModel:
     if not run.recipe.finetune.steps:
         return student
     if not run.finished("finetune"):
-        train(run, "finetune", run.recipe.finetune, TaskTrainer, student)
+        train(run, "finetune", run.recipe.finetune, TaskObjective(student))
     return load(run.folder / "finetune")

@@ -7,7 +7,6 @@ tokenizer) and writes metrics.json last: a folder with metrics.json is a finishe
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,45 +15,50 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase, TrainingArguments
 
 from inhibi.engine.errors import InputError
+from inhibi.kd import processes
 from inhibi.kd.examples import Padding, batches, label_ids
 from inhibi.kd.files import write_json
+from inhibi.kd.objectives import Objective
 from inhibi.kd.predict import logits
 from inhibi.kd.recipe import Stage
 from inhibi.kd.run import Run
-from inhibi.kd.trainers import BatchTrainer
+from inhibi.kd.trainer import BatchTrainer
 
 
-def train(
-    run: Run,
-    name: str,
-    stage: Stage,
-    trainer_class: type[BatchTrainer],
-    model: nn.Module,
-    **extra: Any,
-) -> None:
-    """Train `model` as `stage` says, continuing at the last complete checkpoint if there is one."""
-    folder = run.folder / name
+def train(run: Run, name: str, stage: Stage, objective: Objective) -> None:
+    """Train as `stage` says, continuing at the last complete checkpoint if there is one. Of several
+    processes the first one saves and scores."""
     print(f"{name}: {stage.steps} steps", file=sys.stderr)
-    history: list[dict[str, float]] = []
-    if stage.steps:
-        agnostic = run.recipe.task_agnostic and name in ("align", "distill")
-        examples = run.examples(stage, task=not agnostic)
-        lengths = examples.lengths()
-        trainer = trainer_class(
-            model=model,
-            args=arguments(folder, stage, run.recipe.seed),
-            train_dataset=examples,
-            data_collator=Padding(run.pad, run.task.labels is None),
-            train_batches=batches(
-                lengths, stage.steps, stage.batch_size, stage.batch_tokens, run.recipe.seed
-            ),
-            **extra,
-        )
-        checkpoint = last_checkpoint(folder / "checkpoints")
-        if checkpoint:
-            check_weights(model, checkpoint)
-        trainer.train(resume_from_checkpoint=checkpoint)
-        history = trainer.state.log_history
+    history = _train(run, name, stage, objective) if stage.steps else []
+    processes.first_does(lambda: _finish(run, name, stage, objective.model, history))
+
+
+def _train(run: Run, name: str, stage: Stage, objective: Objective) -> list[dict[str, float]]:
+    """What the trainer logged."""
+    folder = run.folder / name
+    agnostic = run.recipe.task_agnostic and name in ("align", "distill")
+    examples = run.examples(stage, task=not agnostic)
+    trainer = BatchTrainer(
+        model=objective,
+        args=arguments(folder, stage, run.recipe.seed),
+        train_dataset=examples,
+        data_collator=Padding(run.pad, run.task.labels is None),
+        train_batches=batches(
+            examples.lengths(), stage.steps, stage.batch_size, stage.batch_tokens, run.recipe.seed
+        ),
+    )
+    checkpoint = processes.first_does(lambda: last_checkpoint(folder / "checkpoints"))
+    if checkpoint:
+        check_weights(objective, checkpoint)
+    trainer.train(resume_from_checkpoint=checkpoint)
+    return trainer.state.log_history
+
+
+def _finish(
+    run: Run, name: str, stage: Stage, model: nn.Module, history: list[dict[str, float]]
+) -> None:
+    """Save the model and write metrics.json."""
+    folder = run.folder / name
     save(model, run.tokenizer, folder)
     write_json(
         folder / "metrics.json",

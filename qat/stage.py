@@ -10,9 +10,9 @@ from transformers import PreTrainedModel
 
 from inhibi.kd.attention import many_answers
 from inhibi.kd.examples import Padding, batches
+from inhibi.kd.objectives import DistillObjective, Objective
 from inhibi.kd.run import Run
 from inhibi.kd.shapes import same_shape
-from inhibi.kd.trainers import DistillTrainer
 from inhibi.kd.training import train
 from inhibi.qat import channel_scales
 from inhibi.qat.compensated_rounding import round_weights
@@ -26,7 +26,7 @@ def calibration_stage(run: Run, student: PreTrainedModel) -> QuantStudent:
     """Post-training quantization: the float student with calibrated scales, in the folder ptq."""
     if not run.finished("ptq"):
         stage = replace(run.recipe.qat, steps=0)
-        train(run, "ptq", stage, DistillTrainer, calibrated(run, student))
+        train(run, "ptq", stage, Objective(calibrated(run, student)))
     return load(run.folder / "ptq")
 
 
@@ -40,13 +40,10 @@ def qat_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> Q
         stage = run.recipe.qat
         if stage.own_teacher or run.recipe.task_agnostic:
             teacher = student
-        extra = {
-            "teacher": teacher,
-            "weights": stage,
-            "layers": range(student.config.num_hidden_layers),
-            "source": None if same_shape(teacher.config, student.config) else student,
-        }
-        train(run, "qat", stage, DistillTrainer, calibration_stage(run, student), **extra)
+        layers = range(student.config.num_hidden_layers)
+        source = None if same_shape(teacher.config, student.config) else student
+        quantized = calibration_stage(run, student)
+        train(run, "qat", stage, DistillObjective(quantized, teacher, stage, layers, source))
     return load(run.folder / "qat")
 
 

@@ -86,12 +86,14 @@ def main(argv: list[str] | None = None) -> None:
 
 def run_stages(chosen: argparse.Namespace) -> None:
     """All stages of a run, skipping the finished ones."""
+    from inhibi.kd import processes
     from inhibi.kd.data import find_task
     from inhibi.kd.recipe import read_recipe
     from inhibi.kd.run import Run, shared_tokenizer
     from inhibi.qat.record import describe, open_run
     from inhibi.qat.stage import calibration_stage, qat_stage
 
+    processes.join()
     task, recipe = find_task(chosen.task), read_recipe(chosen.recipe)
     if chosen.seed is not None:
         recipe = replace(recipe, seed=chosen.seed)
@@ -107,7 +109,7 @@ def run_stages(chosen: argparse.Namespace) -> None:
         student=chosen.student,
     )
     run.check(chosen.teacher)
-    open_run(run.folder, describe(chosen, recipe), chosen.resume)
+    processes.first_does(lambda: open_run(run.folder, describe(chosen, recipe), chosen.resume))
     teacher, student = float_stages(run, chosen.teacher)
     if chosen.no_qat:
         calibration_stage(run, student)

@@ -13,8 +13,8 @@ from transformers import PreTrainedModel
 
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.families import parts
+from inhibi.kd.losses import relative_error
 from inhibi.kd.student import make_student
-from inhibi.kd.trainers import relative_error
 from inhibi.qat.channel_scales import (
     LEAST,
     LEAST_RANGE,

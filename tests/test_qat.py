@@ -27,8 +27,8 @@ from inhibi.export.student import integer_student
 from inhibi.export.weight_pairs import limit_pairs as limit_integers
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.data import find_task
+from inhibi.kd.losses import relative_error
 from inhibi.kd.student import make_student
-from inhibi.kd.trainers import relative_error
 from inhibi.qat import student as qat_student
 from inhibi.qat.layers import QuantNorm, quant_linear
 from inhibi.qat.quantizers import LargestWithinPairs, activation, limit_pairs, round_half_up

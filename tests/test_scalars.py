@@ -5,10 +5,11 @@ import torch
 from tiny_teacher import tiny_bert, tiny_tokenizer
 
 from inhibi.kd.attention import InhibitorSettings
+from inhibi.kd.contexts import layer_context, recorded
 from inhibi.kd.families import parts
+from inhibi.kd.losses import relative_error
 from inhibi.kd.scalars import fit_scalars
 from inhibi.kd.student import make_student
-from inhibi.kd.trainers import layer_context, recorded, relative_error
 
 TEXTS = ["a good film", "it was bad , very bad and not a good movie", "warm"]
 

@@ -5,21 +5,17 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_teacher import save_teacher, tiny_bert, tiny_distilbert, tiny_tokenizer
-from transformers import BertConfig, PreTrainedModel, TrainingArguments
+from transformers import BertConfig, PreTrainedModel
 
 from inhibi.engine.errors import InputError
 from inhibi.kd.attention import InhibitorSettings
+from inhibi.kd.contexts import layer_context, recorded
 from inhibi.kd.families import parts
+from inhibi.kd.losses import relative_error
+from inhibi.kd.objectives import AlignObjective, DistillObjective
 from inhibi.kd.recipe import Distillation
 from inhibi.kd.shapes import compared_layers, same_shape, taken_layers
 from inhibi.kd.student import load, make_student
-from inhibi.kd.trainers import (
-    AlignTrainer,
-    DistillTrainer,
-    layer_context,
-    recorded,
-    relative_error,
-)
 from inhibi.qat.student import QuantizationSettings, QuantStudent
 
 TEXTS = ["a good film", "it was bad , very bad"]
@@ -88,17 +84,9 @@ def test_a_student_of_some_of_the_teachers_layers(deep: PreTrainedModel, tmp_pat
         assert torch.equal(load(tmp_path)(**batch).logits, student(**batch).logits)
 
 
-def arguments(folder: Path) -> TrainingArguments:
-    return TrainingArguments(output_dir=str(folder), report_to="none", use_cpu=True)
-
-
-def test_alignment_compares_the_layers_that_were_taken(
-    deep: PreTrainedModel, tmp_path: Path
-) -> None:
+def test_alignment_compares_the_layers_that_were_taken(deep: PreTrainedModel) -> None:
     student = make_student(deep, InhibitorSettings(), (1, 3))
-    trainer = AlignTrainer(
-        model=student, args=arguments(tmp_path), train_batches=[], teacher=deep, layers=(1, 3)
-    )
+    objective = AlignObjective(student, deep, (1, 3))
     batch = dict(tiny_tokenizer()(TEXTS, padding=True, return_tensors="pt"))
     valid = batch["attention_mask"].bool()
     with torch.no_grad(), recorded(parts(deep).layers) as (hidden, contexts):
@@ -108,35 +96,30 @@ def test_alignment_compares_the_layers_that_were_taken(
             relative_error(layer_context(layer, hidden[n], valid, 2), contexts[n], valid)
             for layer, n in zip(parts(student).layers, (1, 3), strict=True)
         )
-        made = trainer.compute_loss(student, batch | {"labels": torch.zeros(2)})
+        made = objective(labels=torch.zeros(2), **batch)
     torch.testing.assert_close(made, expected)
 
 
-def test_distillation_compares_projected_hidden_states(tmp_path: Path) -> None:
+def test_distillation_compares_projected_hidden_states() -> None:
     teacher, student = tiny_bert(layers=4, hidden=24, heads=3), tiny_bert(layers=2)
-    trainer = DistillTrainer(
-        model=student,
-        args=arguments(tmp_path),
-        train_batches=[],
-        teacher=teacher,
-        weights=Distillation(soft=0, hidden=1, task=0),
-        layers=(1, 3),
-    )
+    weights = Distillation(soft=0, hidden=1, task=0)
+    objective = DistillObjective(student, teacher, weights, (1, 3))
     batch = dict(tiny_tokenizer()(TEXTS, padding=True, return_tensors="pt"))
     ours, theirs = (m(**batch, output_hidden_states=True).hidden_states for m in (student, teacher))
     valid = batch["attention_mask"].bool()
     expected = sum(
-        relative_error(trainer.projections[i](ours[i + 1]), theirs[n + 1], valid)
+        relative_error(objective.projections[i](ours[i + 1]), theirs[n + 1], valid)
         for i, n in enumerate((1, 3))
     )
     labels = torch.tensor([0, 1])
-    made = trainer.compute_loss(student, batch | {"labels": labels})
-    torch.testing.assert_close(made, expected)
-    assert not hasattr(student, "projections")
-    trainer.source = student  # its own states, through no projection
-    trainer.projections = torch.nn.ModuleList([torch.nn.Identity()] * 2)
-    trainer.layers = (0, 1)
-    assert trainer.compute_loss(student, batch | {"labels": labels}) == 0
+    torch.testing.assert_close(objective(labels=labels, **batch), expected)
+    assert objective.state_dict().keys() == {
+        *(f"model.{name}" for name in student.state_dict()),
+        *(f"projections.{i}.{name}" for i in (0, 1) for name in ("weight", "bias")),
+    }
+    # Its own states, through no projection.
+    own = DistillObjective(student, teacher, weights, (0, 1), source=student)
+    assert own(labels=labels, **batch) == 0
 
 
 def test_quantization_copies_the_float_student() -> None:

@@ -10,17 +10,11 @@ from tiny_teacher import tiny_bert, tiny_tokenizer
 
 from inhibi.engine.errors import InputError
 from inhibi.kd.attention import InhibitorSettings
+from inhibi.kd.contexts import layer_context, recorded
 from inhibi.kd.examples import NO_LABEL
 from inhibi.kd.families import parts
+from inhibi.kd.losses import relation_loss, relative_error, soft_loss, task_loss
 from inhibi.kd.student import make_student
-from inhibi.kd.trainers import (
-    layer_context,
-    recorded,
-    relation_loss,
-    relative_error,
-    soft_loss,
-    task_loss,
-)
 from inhibi.kd.training import check_weights
 
 

@@ -1,0 +1,59 @@
+"""Several processes that train one model together, as torchrun starts them; one alone is the
+first."""
+
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, distributed
+
+T = TypeVar("T")
+
+
+def join() -> None:
+    """Meet the others, where torchrun has started some."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from accelerate import PartialState
+
+        PartialState(cpu=not torch.cuda.is_available())
+
+
+def count() -> int:
+    """How many processes there are."""
+    return distributed.get_world_size() if _several() else 1
+
+
+def rank() -> int:
+    """The number of this one, from 0."""
+    return distributed.get_rank() if _several() else 0
+
+
+def first_does(work: Callable[[], T]) -> T:
+    """In all processes what `work` gives, or raises, in the first; the others do not call it."""
+    if count() == 1:
+        return work()
+    made: list[T | Exception | None] = [None]
+    if rank() == 0:
+        try:
+            made[0] = work()
+        except Exception as error:
+            made[0] = error
+    distributed.broadcast_object_list(made, src=0)
+    if isinstance(made[0], Exception):
+        raise made[0]
+    return made[0]  # type: ignore[return-value]
+
+
+def mean_of_all(x: Tensor) -> Tensor:
+    """The mean of a number over all processes, without gradient; the number itself where there is
+    one."""
+    if count() == 1:
+        return x
+    total = x.detach().to(torch.float64)
+    distributed.all_reduce(total)
+    return (total / count()).to(x.dtype if x.is_floating_point() else torch.float32)
+
+
+def _several() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
