@@ -31,7 +31,7 @@ from inhibi.export.cli import export
 from inhibi.kd.data import Task, find_task
 from inhibi.kd.files import sha256, write_json
 from inhibi.kd.predict import load_tokenizer, logits
-from inhibi.kd.student import FLOAT_STAGES
+from inhibi.kd.student import FLOAT_STAGES, read_config
 from inhibi.qat.record import read
 from inhibi.qat.student import load as load_quantized
 
@@ -92,6 +92,7 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
         "student": {"name": described.get("student"), "sha256": described.get("student_sha256")},
         "text": described.get("text"),
         "architecture": {name: getattr(integers.metadata, name) for name in ARCHITECTURE},
+        "teacher_architecture": teacher_architecture(run / "teacher"),
         "versions": described.get("versions"),
         "scored_with": versions(),
         "stages": stages,
@@ -102,6 +103,22 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
             if which in paths
         },
         "fake_quantization": agreement(same_weights(quantized).logits, scored["qat"][first].logits),
+    }
+
+
+def teacher_architecture(folder: Path) -> dict[str, Any] | None:
+    """Attention and shape of the run's own teacher; None where it has none (task-agnostic)."""
+    if not folder.is_dir():
+        return None
+    config = read_config(folder)
+    # DistilBERT's own name; transformers has the others under BERT's for both.
+    intermediate = getattr(config, "intermediate_size", None) or config.hidden_dim
+    return {
+        "attention": "dot_product",
+        "layers": config.num_hidden_layers,
+        "hidden": config.hidden_size,
+        "heads": config.num_attention_heads,
+        "intermediate": intermediate,
     }
 
 

@@ -1,13 +1,12 @@
 """Writes an integer student as one ONNX model: docs/SPEC.md, "The file"."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from inhibi.engine.errors import InputError
+from inhibi.engine import files
 from inhibi.engine.metadata import Metadata
 from inhibi.export.bodies import functions
 from inhibi.export.body_builder import DOMAIN, OPSET
@@ -51,16 +50,7 @@ def write(model: onnx.ModelProto, path: str | Path) -> None:
 
     `InputError` where it cannot be written, or where `path` is a folder or a device.
     """
-    path, partial = Path(path), Path(f"{path}.partial")
-    if path.exists() and not path.is_file():
-        raise InputError(f"cannot write {path}: it is no file")
-    try:
-        partial.write_bytes(model.SerializeToString(deterministic=True))
-        os.replace(partial, path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    files.write(Path(path), model.SerializeToString(deterministic=True))
 
 
 def metadata(student: IntegerStudent, bounds: dict[str, int]) -> Metadata:

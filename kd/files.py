@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+from inhibi.engine.files import write
 
 
 def write_json(file: Path, content: Any) -> None:
     """Write whole or not at all."""
-    draft = file.with_suffix(".draft")
-    draft.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(draft, file)
+    write(file, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def sha256(path: Path) -> str:

@@ -10,6 +10,7 @@ from inhibi.eval.metrics import metrics
 
 REFERENCES = (0, 1, 0, 1, 1, 0, 1, 0)
 SETS = ("validation", "joined 64")
+SHAPE = {"layers": 2, "hidden": 32, "heads": 4, "intermediate": 48}
 
 
 def flipped(*wrong: int) -> list[int]:
@@ -42,8 +43,9 @@ def run(
         "checkpoint": {"name": "tiny", "sha256": ""},
         "architecture": {
             "attention": "dot_product" if recipe == "e0" else "inhibitor",
-            **{"layers": 2, "hidden": 32, "heads": 4, "intermediate": 48},
+            **SHAPE,
         },
+        "teacher_architecture": {"attention": "dot_product", **SHAPE},
         "stages": {"teacher": stage, "distill": stage, "qat": stage},
         "references": dict.fromkeys(SETS, pack(REFERENCES)),
         "models": {name: model(task, answers) for name, answers in models.items()},

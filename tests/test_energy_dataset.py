@@ -66,6 +66,9 @@ def test_results_stand_beside_the_file(report: Report, tmp_path: Path) -> None:
         result_files.run("other", 0, {"integer": result_files.flipped()}),
     ]
     runs[-1]["architecture"]["layers"] = 12  # another shape: has no energy here
+    deeper = result_files.run("deeper", 5, {"teacher": result_files.flipped()})
+    deeper["teacher_architecture"]["layers"] = 12
+    runs.append(deeper)
     for run in runs:
         file = tmp_path / "results" / "sst2" / f"{run['recipe']}-{run['seed']}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -83,6 +86,7 @@ def test_results_stand_beside_the_file(report: Report, tmp_path: Path) -> None:
     assert {name: model["variant"] for name, model in models.items()} == variants
     assert models["e0, integer"]["accuracy"] == 7 / 8  # one wrong of 8 in both seeds
     assert models["e0, integer"]["seeds"] == 2
+    assert models["teacher"]["seeds"] == 2  # of two recipes, but the same
     for model in models.values():
         for technology, energies in found["per_sentence"].items():
             assert model["per_sentence"][technology] == energies[model["variant"]]
@@ -107,6 +111,13 @@ def test_mistakes_are_one_line(
     assert "no results in" in error(capsys, *task, "sst2", *data, *results)
     broken = tmp_path / "broken" / "sst2" / "best-0.json"
     broken.parent.mkdir(parents=True)
-    broken.write_text('{"architecture": {}}')
     results = ("--results", str(tmp_path / "broken"))
-    assert "is no result of benchmarks" in error(capsys, *task, "sst2", *data, *results)
+    whole = result_files.run("best", 0, {"integer": result_files.flipped()})
+    for damage in (
+        {"architecture": {}},
+        {"architecture": whole["architecture"] | {"attention": "foo"}},
+        {"references": 7},
+        {"models": 3},
+    ):
+        broken.write_text(json.dumps(whole | damage))
+        assert "is no result of benchmarks" in error(capsys, *task, "sst2", *data, *results)

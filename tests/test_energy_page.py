@@ -49,7 +49,7 @@ def found(tiny_model: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def html(found: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "energy.html"
-    page.write(found, path)
+    path.write_text(page.render(found), "utf-8")
     return path
 
 

@@ -27,6 +27,7 @@ def make_zone(folder: Path, name: str, label: str, used: int = 5) -> Path:
 
 def test_only_processor_packages_are_counted(tmp_path: Path) -> None:
     packages = [make_zone(tmp_path, f"intel-rapl:{i}", f"package-{i}") for i in (0, 1)]
+    make_zone(tmp_path, "intel-rapl-mmio:0", "package-0")  # the same once more
     make_zone(tmp_path, "intel-rapl:0:0", "core")  # inside a package
     make_zone(tmp_path, "intel-rapl:2", "psys")
     (tmp_path / "intel-rapl").mkdir()
@@ -128,7 +129,10 @@ def test_the_report_measures_our_engine_and_peers(
     assert time.monotonic() - started < 60
     found = json.loads(capsys.readouterr().out)["measured"]
     assert found["available"]
-    assert list(found["joules"]) == ["tiny.onnx, this engine", "p.onnx, onnxruntime"]
+    assert list(found["joules"]) == [
+        f"{tiny_model}, this engine",
+        f"{tmp_path / 'p.onnx'}, onnxruntime",
+    ]
     assert found["tokens"] == 8
     main(arguments)
     assert "Joules per inference" in capsys.readouterr().out

@@ -64,6 +64,7 @@ def test_a_run_becomes_one_file(
     assert [stage["seconds"] for stage in made["stages"].values()] == [30, 30, 30, None]
     shape = {"attention": "inhibitor", "layers": 2, "hidden": 16, "heads": 2, "intermediate": 32}
     assert made["architecture"] == shape
+    assert made["teacher_architecture"] == shape | {"attention": "dot_product"}
     references = unpack(made["references"]["validation"])
     assert references.tolist() == [i % 2 for i in range(64)]
 

@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +32,12 @@ of eval/energy/tables/45nm.json. The method: docs/ENERGY.md.
 def main(argv: list[str] | None = None) -> None:
     """Run `energy-report`."""
     options = _options(argv)
+    from inhibi.engine import files
     from inhibi.engine.model import packaged
     from inhibi.eval.energy import memory
     from inhibi.eval.energy.comparison import compare
 
+    written = _writers(options)
     path = Path(options.model) if options.model else packaged()
     where = memory.parse(options.memory)
     found = compare(path, options.tokens, options.technology, where)
@@ -44,14 +47,8 @@ def main(argv: list[str] | None = None) -> None:
         from inhibi.eval.energy.measured import measure
 
         found["measured"] = measure(path, options.tokens, options.peer)
-    if options.csv:
-        from inhibi.eval.energy import spreadsheet
-
-        spreadsheet.write(spreadsheet.rows(found), options.csv)
-    if options.html:
-        from inhibi.eval.energy import page
-
-        page.write(found, options.html)
+    for file, content in written.items():
+        files.write(file, content(found).encode())
     if options.json:
         print(json.dumps(found))
         return
@@ -60,9 +57,27 @@ def main(argv: list[str] | None = None) -> None:
     show(found, options.details)
 
 
+def _writers(options: Namespace) -> dict[Path, Callable[[dict[str, Any]], str]]:
+    """What is to be written, by file. Raises `InputError` before any work."""
+    from inhibi.engine import files
+
+    made: dict[Path, Callable[[dict[str, Any]], str]] = {}
+    if options.csv:
+        from inhibi.eval.energy import spreadsheet
+
+        made[options.csv] = lambda found: spreadsheet.text(spreadsheet.rows(found))
+    if options.html:
+        from inhibi.eval.energy import page
+
+        made[options.html] = page.render
+    for file in made:
+        files.check_writable(file)
+    return made
+
+
 def _on_task(path: Path, options: Namespace, where: "Memory") -> dict[str, Any]:
     from inhibi.engine.model import load
-    from inhibi.eval.energy import figures
+    from inhibi.eval.energy.comparison import load as load_technologies
     from inhibi.eval.energy.dataset import on_task
     from inhibi.eval.energy.graph import read
     from inhibi.eval.examples import examples
@@ -70,7 +85,7 @@ def _on_task(path: Path, options: Namespace, where: "Memory") -> dict[str, Any]:
 
     task = find_task(options.task)
     rows = examples(task, task.validation[0], options.data_dir, None)
-    technologies = {name: figures.load(name) for name in options.technology}
+    technologies = load_technologies(options.technology)
     return on_task(read(path), load(path), task, rows, technologies, where, options.results)
 
 
@@ -117,4 +132,8 @@ def _options(argv: list[str] | None) -> Namespace:
         help="with --measure: a transformer in plain ONNX (input_ids, attention_mask) to measure "
         "in the same run; repeatable",
     )
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    for name, needed in (("results", "task"), ("data_dir", "task"), ("peer", "measure")):
+        if getattr(options, name) and not getattr(options, needed):
+            parser.error(f"--{name.replace('_', '-')} is of use with --{needed} only")
+    return options

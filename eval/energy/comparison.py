@@ -1,7 +1,8 @@
 """The report's numbers: one student file, and the same transformer as every variant."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,11 @@ def compare(path: Path, tokens: int, technologies: Sequence[str], memory: Memory
 
     Energies are in pJ, of one inference of one sentence. Raises `InputError`.
     """
-    graph = read(path)
+    graph = _countable(path)
     most = graph.metadata.max_tokens
     if not 1 <= tokens <= most:
         raise InputError(f"--tokens {tokens}: this model reads 1 to {most} tokens")
-    loaded = {name: figures.load(name) for name in technologies}
+    loaded = load(technologies)
     models = {v.name: Model.of(count(graph, v, [tokens]), memory) for v in VARIANTS}
     own = INTEGER_INHIBITOR if graph.attention == INHIBITOR else INTEGER_DOT_PRODUCT
     return {
@@ -42,8 +43,29 @@ def compare(path: Path, tokens: int, technologies: Sequence[str], memory: Memory
         "operations": {name: _named(operations(model.nodes)) for name, model in models.items()},
         "bytes": {name: _named(moved(model.nodes)) for name, model in models.items()},
         "stored": {name: model.stored for name, model in models.items()},
-        "nodes": {name: [_node(n) for n in model.nodes] for name, model in models.items()},
+        "nodes": {name: [_node(n, model) for n in model.nodes] for name, model in models.items()},
         "sweep": {name: _sweep(graph, tokens, found, memory) for name, found in loaded.items()},
+    }
+
+
+def _countable(path: Path) -> Graph:
+    """The file's graph. `InputError` where it lacks what counting reads."""
+    graph = read(path)
+    try:
+        assert graph.attention
+        count(graph, INTEGER_INHIBITOR, [1])
+    except (IndexError, KeyError, StopIteration) as error:
+        raise InputError(f"{path} lacks parts of a student ({error!r}): export it again") from error
+    return graph
+
+
+def load(technologies: Sequence[str]) -> dict[str, Technology]:
+    """The technologies by name, their titles made different. Raises `InputError`."""
+    loaded = {name: figures.load(name) for name in technologies}
+    often = Counter(technology.title for technology in loaded.values())
+    return {
+        name: replace(found, title=f"{found.title} ({name})") if often[found.title] > 1 else found
+        for name, found in loaded.items()
     }
 
 
@@ -93,13 +115,17 @@ def _sweep(graph: Graph, tokens: int, technology: Technology, memory: Memory) ->
     }
 
 
-def _node(counted: NodeCount) -> dict[str, Any]:
+def _node(counted: NodeCount, model: Model) -> dict[str, Any]:
     return {
         "name": counted.node.name,
         "layer": counted.node.layer,
         "operator": counted.node.operator,
         "operations": _named(counted.operations),
         "bytes": _named(moved([counted])),
+        "memory": {
+            f"{one.what}.{one.direction}": model.memory.level(one, model.stored)
+            for one in counted.traffic
+        },
     }
 
 

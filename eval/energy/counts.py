@@ -16,8 +16,9 @@ from inhibi.eval.energy.traffic import Transfer, float_stored, float_traffic, st
 from inhibi.eval.energy.variants import FLOAT_BYTES, Variant
 
 # Of input 7, which differs: shape and bytes of an element.
-EXPONENTIALS = ((256,), 2)  # the softmax's table
+EXPONENTIALS = ((256,), 2)  # softmax's table
 CONSTANTS = ((4,), 4)  # I-BERT's: 1 / ln 2 and the requantization of exp, each with its shift
+SHARED = ((0,), 2)  # softmax's table behind the first layer: it is the same for all
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ class NodeCount:
 
 def count(graph: Graph, variant: Variant, lengths: Sequence[int]) -> list[NodeCount]:
     """Counts of each node for sentences of these lengths, in tokens."""
-    nodes = [_with_attention(node, graph, variant.attention) for node in graph.nodes]
+    first = next((node.name for node in graph.nodes if node.core), "")
+    nodes = [
+        _with_attention(node, graph, variant.attention, node.name == first) for node in graph.nodes
+    ]
     if variant.integer:
         return [
             NodeCount(n, _operations(n, lengths), traffic(n, lengths), stored(n)) for n in nodes
@@ -64,14 +68,14 @@ def moved(counts: Sequence[NodeCount]) -> Counter[tuple[str, str]]:
     return total
 
 
-def _with_attention(node: Node, graph: Graph, operator: str) -> Node:
+def _with_attention(node: Node, graph: Graph, operator: str, first: bool) -> Node:
     """The node; if it is attention, with this operator of the same bits, heads and widths."""
     if not node.core:
         return node
     metadata = graph.metadata
     shape, size = {
         INHIBITOR: ((metadata.max_tokens + 1,), 4),
-        DOT_PRODUCT: EXPONENTIALS,
+        DOT_PRODUCT: EXPONENTIALS if first else SHARED,
         I_BERT: CONSTANTS,
     }[operator]
     return replace(

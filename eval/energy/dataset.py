@@ -1,27 +1,40 @@
 """Energy on a task's real lengths, beside accuracy: of this file and of runs that have results."""
 
 import json
+import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from inhibi.engine.errors import InputError
+from inhibi.engine.errors import InputError, Note
 from inhibi.engine.model import Model as Student
 from inhibi.eval.energy.counts import count
 from inhibi.eval.energy.energy import Model
 from inhibi.eval.energy.figures import Technology
 from inhibi.eval.energy.graph import Graph
 from inhibi.eval.energy.memory import Memory
-from inhibi.eval.energy.variants import VARIANTS
+from inhibi.eval.energy.variants import (
+    FP32_DOT_PRODUCT,
+    FP32_INHIBITOR,
+    INTEGER_DOT_PRODUCT,
+    INTEGER_INHIBITOR,
+    VARIANTS,
+)
 from inhibi.eval.examples import Examples
 from inhibi.eval.labels import label_ids
 from inhibi.kd.data import Task
 
 # The models of a run's result, and whether they are in floats.
 FLOATS = {"teacher": True, "float": True, "ptq": False, "integer": False}
+BY_ATTENTION = {
+    ("inhibitor", True): FP32_INHIBITOR,
+    ("inhibitor", False): INTEGER_INHIBITOR,
+    ("dot_product", True): FP32_DOT_PRODUCT,
+    ("dot_product", False): INTEGER_DOT_PRODUCT,
+}
 SHAPE = ("layers", "hidden", "heads", "intermediate")
 
 
@@ -108,45 +121,53 @@ def _beside(model: Accuracy, sentence: Mapping[str, Mapping[str, float]]) -> dic
 
 
 def read_results(folder: Path, task: Task, graph: Graph) -> list[Accuracy]:
-    """The models of FOLDER/TASK/*.json (benchmarks.run_result) that have the graph's shape.
+    """The models of FOLDER/TASK/*.json (benchmarks.run_result) that have the graph's shape; a note
+    says how many have not.
 
-    Raises `InputError` where there is none, or one is no result.
+    Raises `InputError` where there is no file, or one is no result.
     """
-    found: dict[tuple[str, str], list[float]] = {}
     files = sorted((folder / task.name).glob("*.json"))
     if not files:
         raise InputError(
             f"no results in {folder / task.name}: write some with benchmarks.run_result"
         )
+    found: dict[tuple[str, str], dict[int, float]] = {}
+    others = 0
     for file in files:
         try:
-            for key, accuracy in _read_result(json.loads(file.read_text("utf-8")), task, graph):
-                found.setdefault(key, []).append(accuracy)
-        except (KeyError, TypeError, ValueError) as error:
+            run = json.loads(file.read_text("utf-8"))
+            for name, model in run["models"].items():
+                variant = _variant(run, name, graph)
+                others += name in FLOATS and variant is None
+                if variant:
+                    # One teacher is shared by the runs of a seed: it stands for them all.
+                    label = name if name == "teacher" else f"{run['recipe']}, {name}"
+                    accuracy = _right(run, model, task.validation[0])
+                    found.setdefault((label, variant), {})[int(run["seed"])] = accuracy
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{file} is no result of benchmarks.run_result ({error!r})") from error
+    if others:
+        warnings.warn(
+            Note(f"{others} models of the results have another shape and are left out"),
+            stacklevel=2,
+        )
     return [
-        Accuracy(name, variant, fmean(values), len(values))
-        for (name, variant), values in found.items()
+        Accuracy(name, variant, fmean(by_seed.values()), len(by_seed))
+        for (name, variant), by_seed in found.items()
     ]
 
 
-def _read_result(
-    run: Mapping[str, Any], task: Task, graph: Graph
-) -> Iterator[tuple[tuple[str, str], float]]:
-    """Name, variant and accuracy of each of a run's models."""
-    shape = run["architecture"]
-    if any(shape[name] != getattr(graph.metadata, name) for name in SHAPE):
-        return
-    split = task.validation[0]
-    right = run["references"][split].split()
-    attention = shape["attention"].replace("_", " ")
-    for name, floats in FLOATS.items():
-        if name not in run["models"]:
-            continue
-        answers = run["models"][name]["sets"][split]["predictions"].split()
-        accuracy = fmean(float(a) == float(b) for a, b in zip(answers, right, strict=True))
-        kind = "dot product" if name == "teacher" else attention
-        variant = f"{'fp32' if floats else 'integer'} {kind}"
-        # One teacher is shared by the runs of a seed: it stands for them all.
-        label = "teacher" if name == "teacher" else f"{run['recipe']}, {name}"
-        yield (label, variant), accuracy
+def _variant(run: Mapping[str, Any], name: str, graph: Graph) -> str | None:
+    """What a run's model is counted as; None for one of another shape, or none of FLOATS."""
+    shape = run["teacher_architecture" if name == "teacher" else "architecture"]
+    if name not in FLOATS or shape is None:
+        return None
+    if any(shape[part] != getattr(graph.metadata, part) for part in SHAPE):
+        return None
+    return BY_ATTENTION[shape["attention"], FLOATS[name]].name
+
+
+def _right(run: Mapping[str, Any], model: Mapping[str, Any], split: str) -> float:
+    """The share of right answers."""
+    answers, right = model["sets"][split]["predictions"].split(), run["references"][split].split()
+    return fmean(float(a) == float(b) for a, b in zip(answers, right, strict=True))

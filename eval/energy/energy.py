@@ -1,12 +1,12 @@
 """Operations times figures, bytes times the figures of the memories that they lie in."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inhibi.eval.energy.counts import NodeCount, operations
 from inhibi.eval.energy.figures import ACCESS, Figure, Technology
-from inhibi.eval.energy.memory import ACCESS as ACCESS_BYTES
-from inhibi.eval.energy.memory import Memory
+from inhibi.eval.energy.memory import ACCESS_BYTES, Memory
 
 # The parts of a model whose energies are told apart, and never mixed.
 SCOPES = ("whole_model", "attention_block", "attention_core")
@@ -28,6 +28,11 @@ class Energy:
     @property
     def total(self) -> float:
         return self.operations + self.memory
+
+
+def over(energy: float, other: float) -> float:
+    """The ratio; NaN where the other costs nothing, which a user's figures can have."""
+    return energy / other if other else math.nan
 
 
 @dataclass(frozen=True)
@@ -78,11 +83,11 @@ class Model:
         return Energy(spent, **moved)
 
     def figures(self, technology: Technology) -> dict[str, Figure]:
-        """The figures that this takes, by kind.type."""
+        """The figures that this takes, and all that they are derived from, by kind.type."""
         levels = {
             (ACCESS, self.memory.level(transfer, self.stored))
             for count in self.nodes
             for transfer in count.traffic
         }
-        names = sorted(levels | operations(self.nodes).keys())
-        return {".".join(name): technology.figure(*name) for name in names}
+        names = levels | operations(self.nodes).keys()
+        return technology.with_parents(".".join(name) for name in names)

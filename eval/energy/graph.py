@@ -47,7 +47,7 @@ class Node:
 
     @property
     def channels(self) -> int:
-        """Channels of an operator's result."""
+        """Channels of the result, of all operators but products and those that only move."""
         return self.shapes[PER_CHANNEL.get(self.operator, 1)][0]
 
     @property

@@ -21,8 +21,8 @@ def measure(path: Path, tokens: int, peers: Sequence[Path]) -> dict[str, Any]:
     Raises `InputError` where a peer is no such model.
     """
     ids = np.random.default_rng(SEED).integers(LEAST_ID, MOST_ID, tokens).tolist()
-    models = {f"{path.name}, this engine": _ours(path, ids)}
-    models |= {f"{peer.name}, onnxruntime": _peer(peer, ids) for peer in peers}
+    models = {f"{path}, this engine": _ours(path, ids)}
+    models |= {f"{peer}, onnxruntime": _peer(peer, ids) for peer in peers}
     try:
         found = per_inference(models, zones())
     except NotAvailable as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from inhibi.engine.errors import InputError
 from inhibi.eval.energy.traffic import Transfer
 
-ACCESS = 8  # bytes of one access
+ACCESS_BYTES = 8  # of one access
 DRAM, LARGE = "dram", "sram1MB"
 KILO = 1024
 
@@ -60,7 +60,7 @@ def level_name(capacity: int) -> str:
     return f"sram{megabytes}MB" if not rest else f"sram{capacity // KILO}KB"
 
 
-def kilobytes(level: str) -> float | None:
+def kilobytes(level: str) -> int | None:
     """The size in a level's name; None where it has none."""
     size = re.fullmatch(r"sram(\d+)(KB|MB)", level)
     return int(size[1]) * (KILO if size[2] == "MB" else 1) if size else None

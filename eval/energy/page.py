@@ -6,7 +6,7 @@ from typing import Any
 
 from inhibi.engine.errors import MissingExtra
 from inhibi.eval.energy import wording
-from inhibi.eval.energy.energy import SCOPES
+from inhibi.eval.energy.energy import SCOPES, over
 from inhibi.eval.energy.graph import ATTENTIONS
 from inhibi.eval.energy.variants import INTEGER_DOT_PRODUCT, INTEGER_INHIBITOR, VARIANTS
 from inhibi.eval.energy.wording import Report
@@ -24,13 +24,6 @@ CHARTED = ("attention_core", "whole_model")
 TEMPLATE = "page.html.jinja"
 
 
-def write(report: Report, path: Path) -> None:
-    """Write the page, whole or not at all."""
-    draft = path.with_name(path.name + ".draft")
-    draft.write_text(render(report), encoding="utf-8")
-    draft.replace(path)
-
-
 def render(report: Report) -> str:
     """The page of what `comparison.compare` found."""
     environment = Environment(
@@ -43,6 +36,7 @@ def render(report: Report) -> str:
     return environment.get_template(TEMPLATE).render(
         report=report,
         wording=wording,
+        over=over,
         scopes=SCOPES,
         parts=PARTS,
         variants=[variant.name for variant in VARIANTS],
@@ -65,7 +59,7 @@ def _technology(report: Report, name: str) -> dict[str, Any]:
 
 def _stacked(layers: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
     """Bars by layer: each part's share of the largest layer's total, in percent."""
-    most = max(parts["total"] for parts in layers.values())
+    most = max(parts["total"] for parts in layers.values()) or 1.0
     return [
         {
             "label": layer,
@@ -87,7 +81,7 @@ def _kinds(report: Report, name: str, scope: str) -> list[dict[str, Any]]:
             for operation, times in node["operations"].items():
                 kind = energies.setdefault(operation.split(".")[0], {})
                 kind[variant] = kind.get(variant, 0.0) + times * figures[operation]["picojoules"]
-    most = max(value for kind in energies.values() for value in kind.values())
+    most = max(value for kind in energies.values() for value in kind.values()) or 1.0
     return [
         {
             "label": kind,
@@ -102,15 +96,15 @@ def _kinds(report: Report, name: str, scope: str) -> list[dict[str, Any]]:
 
 def _sweep(points: Sequence[dict[str, Any]], scope: str) -> str:
     """Energy by tokens, a line for each variant."""
-    series = [
-        Series(v.name, [(p["tokens"], p[scope][v.name] / 1e6) for p in points], i)
-        for i, v in enumerate(VARIANTS)
-    ]
+    series = []
+    for i, variant in enumerate(VARIANTS):
+        energies = [(p["tokens"], p[scope][variant.name] / 1e6) for p in points]
+        series.append(Series(variant.name, [(n, energy) for n, energy in energies if energy], i))
     tokens = [p["tokens"] for p in points]
-    values = [y for one in series for _, y in one.points]
+    values = [y for one in series for _, y in one.points] or [1.0]
     x = charts.x_axis("tokens", tokens, tokens, _count)
     y = charts.energy_axis("microjoules", values, _micro)
-    return charts.lines(f"{wording.SCOPES[scope]}, by tokens", x, y, series)
+    return charts.lines(f"{wording.HEADINGS[scope]}, by tokens", x, y, series)
 
 
 def _accuracy(report: Report, name: str) -> str:
@@ -120,7 +114,10 @@ def _accuracy(report: Report, name: str) -> str:
     series = [
         Series(m["name"], [(m["per_sentence"][name] / 1e6, m["accuracy"])], styles[m["variant"]])
         for m in models
+        if m["per_sentence"][name]
     ]
+    if not series:
+        return ""
     x = charts.x_axis(
         "microjoules per sentence", [p[0] for s in series for p in s.points], None, _micro
     )

@@ -32,26 +32,31 @@ class NotAvailable(Exception):
 
 
 def zones(folder: Path = POWERCAP) -> list[Zone]:
-    """The processor packages' counters. Raises `NotAvailable`."""
-    found = []
-    for zone in sorted(folder.glob("*:[0-9]*")):
+    """The processor packages' counters, one of each. Raises `NotAvailable`."""
+    packages: dict[str, Path] = {}
+    # The same package may be shown once more through memory (intel-rapl-mmio).
+    for zone in sorted(folder.glob("*:[0-9]*"), key=lambda zone: ("mmio" in zone.name, zone.name)):
         name = zone / "name"
-        if not name.is_file() or not name.read_text().startswith("package"):
-            continue  # parts of a package, or the whole machine
-        try:
-            made = Zone(zone / "energy_uj", int((zone / "max_energy_range_uj").read_text()))
-            made.microjoules()
-        except PermissionError as error:
-            raise NotAvailable(
-                f"{zone / 'energy_uj'} may be read by the administrator alone: run as root, or "
-                "sudo chmod a+r it"
-            ) from error
-        except (OSError, ValueError) as error:
-            raise NotAvailable(f"{zone} cannot be read ({error})") from error
-        found.append(made)
-    if not found:
+        label = name.read_text().strip() if name.is_file() else ""
+        if label.startswith("package"):  # no part of a package, nor the whole machine
+            packages.setdefault(label, zone)
+    if not packages:
         raise NotAvailable(f"this machine shows no energy counter of its processor in {folder}")
-    return found
+    return [_zone(zone) for zone in packages.values()]
+
+
+def _zone(zone: Path) -> Zone:
+    energy = zone / "energy_uj"
+    try:
+        made = Zone(energy, int((zone / "max_energy_range_uj").read_text()))
+        made.microjoules()
+    except PermissionError as error:
+        raise NotAvailable(
+            f"{energy} may be read by the administrator alone: run as root, or sudo chmod a+r it"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise NotAvailable(f"{zone} cannot be read ({error})") from error
+    return made
 
 
 def joules(work: Callable[[], Any], counters: Sequence[Zone]) -> tuple[float, float]:

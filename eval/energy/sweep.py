@@ -40,16 +40,23 @@ def by_heads(graph: Graph, tokens: int, technology: Technology, memory: Memory) 
 def dominating(
     graph: Graph, variant: Variant, technology: Technology, memory: Memory
 ) -> int | None:
-    """The least number of tokens at which the attention core has half of the model's energy."""
+    """The least number of tokens at which the attention core has half of the model's energy, as far
+    as a search by doublings from 1 token sees it; None up to LONGEST.
+
+    (The share may fall again where a tensor no longer fits into a memory of a given size.)
+    """
 
     def dominates(tokens: int) -> bool:
         model = Model.of(count(graph, variant, [tokens]), memory)
         core = model.scope("attention_core").energy(technology).total
         return 2 * core >= model.energy(technology).total
 
-    if not dominates(LONGEST):
-        return None
-    short, long = 0, LONGEST
+    long = 1
+    while not dominates(long):
+        if long >= LONGEST:
+            return None
+        long *= 2
+    short = long // 2
     while long - short > 1:
         middle = (short + long) // 2
         short, long = (short, middle) if dominates(middle) else (middle, long)

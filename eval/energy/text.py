@@ -1,27 +1,30 @@
-"""The energy report for a terminal."""
+"""The energy report for a terminal, 80 columns wide or more."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from inhibi.eval.energy import wording
-from inhibi.eval.energy.energy import SCOPES
+from inhibi.eval.energy.energy import SCOPES, over
 from inhibi.eval.energy.variants import INTEGER_INHIBITOR
 from inhibi.eval.energy.wording import Report
 
-WIDTH = 150  # columns where the output is no terminal
+WIDTH = 100  # columns where the output is no terminal
+LEAST = 80
+BRIEF = ("operations", "memory", "total")
 PARTS = ("operations", "weights", "activations", "accumulators", "total")
 MARKS = {"published": "", "unverified": " u", "assumed": " a"}
+NAMES = [scope.replace("_", " ") for scope in SCOPES]
 
 
 def show(report: Report, details: bool = False) -> None:
-    """Print what `comparison.compare` found; with details also by layer, operation and figure."""
-    console = Console(soft_wrap=False, highlight=False)
-    if not console.is_terminal:
-        console = Console(width=WIDTH, highlight=False)
+    """Print what `comparison.compare` found; with details also by layer, shape and figure."""
+    plain = {"highlight": False, "markup": False, "emoji": False}
+    console = Console(**plain)  # type: ignore[arg-type]
+    width = max(console.width, LEAST) if console.is_terminal else WIDTH
+    console = Console(width=width, **plain)  # type: ignore[arg-type]
     for part in sections(report, details):
         console.print(part)
         console.print()
@@ -29,13 +32,15 @@ def show(report: Report, details: bool = False) -> None:
 
 def sections(report: Report, details: bool) -> Iterable[RenderableType]:
     """The report's parts, the honest comparison first."""
-    yield Text(wording.title(report), style="bold")
-    yield Text(wording.HEAD)
+    yield wording.title(report)
+    yield wording.HEAD
     for scope in SCOPES:
-        yield _energies(report, scope)
+        yield _energies(report, scope, PARTS if details else BRIEF)
         if scope == SCOPES[0]:
-            yield Text(wording.expectation(report))
-    yield _lengths(report)
+            yield wording.expectation(report)
+    yield from _lengths(report)
+    if details:
+        yield _shapes(report)
     yield _sensitivity(report, details)
     if "dataset" in report:
         yield _dataset(report)
@@ -43,122 +48,114 @@ def sections(report: Report, details: bool) -> Iterable[RenderableType]:
         yield from _measured(report["measured"])
     if details:
         yield from _details(report)
-    yield Text(wording.memory(report))
+    yield wording.memory(report)
     yield _figures(report)
-    yield Text("\n".join(f"{names}: {source}" for names, source in wording.sources(report)))
+    yield "\n".join(f"{names}: {source}" for names, source in wording.sources(report))
 
 
-def _energies(report: Report, scope: str) -> Table:
+def _energies(report: Report, scope: str, parts: Sequence[str]) -> Table:
     """One scope: each variant in each technology, in microjoules."""
-    table = _table(
-        wording.SCOPES[scope],
-        ("technology", "model"),
-        (*PARTS, "operations", "over inhibitor", "at worst"),
-    )
-    table.columns[-3].header = "operations: ratio"
-    for technology in report["energy"].values():
+    table = _table(wording.HEADINGS[scope], "model", ("over inhibitor", "at worst", *parts))
+    for technology in _by_technology(report, table):
         energies, least = (technology[k][scope] for k in ("scopes", "against_inhibitor"))
-        for name, parts in energies.items():
+        for name, found in energies.items():
             table.add_row(
-                technology["title"],
                 name + " (this file)" * (name == report["variant"]),
-                *(wording.micro(parts[part]) for part in PARTS),
-                wording.ratio(energies, name, "operations"),
                 wording.ratio(energies, name),
                 wording.ratio(least, name),
+                *(wording.micro(found[part]) for part in parts),
             )
-        table.add_section()
     return table
 
 
-def _lengths(report: Report) -> Table:
-    """The sweep over tokens: ratios of the integer dot product, and the attention core's share."""
-    columns = ("whole model", "attention block", "attention core", "core's share")
-    table = _table(wording.SWEEP, ("technology", "tokens"), columns, first_right=1)
+def _lengths(report: Report) -> Iterable[RenderableType]:
+    """The sweep over tokens: ratios of the integer dot product, and the core's share."""
+    table = _table(wording.SWEEP, "tokens", (*NAMES, "core's share of the inhibitor"))
     for name, technology in report["energy"].items():
+        _heading(table, technology["title"])
         for point in report["sweep"][name]["tokens"]:
             core, whole = (
                 point[scope][INTEGER_INHIBITOR.name] for scope in (SCOPES[-1], SCOPES[0])
             )
-            table.add_row(
-                technology["title"],
-                f"{point['tokens']}",
-                *(f"{wording.times(wording.dot_over_inhibitor(point[s]))}" for s in SCOPES),
-                f"{100 * core / whole:.1f} %",
-            )
-        half = report["sweep"][name]["attention_core_has_half_at"][INTEGER_INHIBITOR.name]
-        table.add_row(technology["title"], "", "", "", "", wording.half(half))
-        table.add_section()
+            share = f"{100 * over(core, whole):.1f} %"
+            table.add_row(f"{point['tokens']:,}", *_ratios(point), share)
+    yield table
+    for name, technology in report["energy"].items():
+        yield f"{technology['title']}. {wording.half(report['sweep'][name])}"
+
+
+def _shapes(report: Report) -> Table:
+    table = _table(wording.SHAPES, "width x heads", NAMES)
+    for name, technology in report["energy"].items():
+        _heading(table, technology["title"])
+        for point in report["sweep"][name]["width"] + report["sweep"][name]["heads"]:
+            table.add_row(f"{point['width']} x {point['heads']}", *_ratios(point))
     return table
 
 
+def _ratios(point: dict[str, Any]) -> Iterable[str]:
+    return (wording.times(wording.dot_over_inhibitor(point[scope])) for scope in SCOPES)
+
+
 def _sensitivity(report: Report, details: bool) -> Table:
-    """How the ratios change; without details only what is more than one figure off."""
-    table = _table(wording.SENSITIVITY, ("technology", "change"), SCOPES)
-    for technology in report["energy"].values():
-        for answer in technology["sensitivity"]:
-            if details or not answer["change"].endswith(("twice", "half")):
-                ratios = (wording.times(answer["ratios"][scope]) for scope in SCOPES)
-                table.add_row(technology["title"], answer["change"], *ratios)
-        table.add_section()
-    for column, scope in zip(table.columns[2:], SCOPES, strict=True):
-        column.header = scope.replace("_", " ")
+    """How the ratios change; without details only where more than one figure changes."""
+    table = _table(wording.SENSITIVITY, "change", NAMES)
+    for technology in _by_technology(report, table):
+        chosen = wording.telling if details else wording.summary
+        for answer in chosen(technology["sensitivity"]):
+            ratios = (wording.times(answer["ratios"][scope], 3) for scope in SCOPES)
+            table.add_row(answer["change"], *ratios)
     return table
 
 
 def _dataset(report: Report) -> Table:
     """Accuracy beside energy, on the task's own lengths."""
     data = report["dataset"]
-    titles = [technology["title"] for technology in report["energy"].values()]
-    columns = [f"{title}: {what}" for title in titles for what in ("sentence", "correct answer")]
-    table = _table(wording.dataset(data), ("model", "counted as"), ("accuracy", *columns))
-    for model in data["models"]:
-        cells = [
-            "" if energy is None else wording.micro(energy)
-            for name in report["energy"]
-            for energy in (model["per_sentence"][name], model["per_correct_answer"][name])
-        ]
-        table.add_row(model["name"], model["variant"], f"{100 * model['accuracy']:.2f} %", *cells)
+    columns = ("accuracy", "seeds", "per sentence", "per correct answer")
+    table = _table(wording.dataset(data), "model", columns)
+    for name, technology in report["energy"].items():
+        _heading(table, technology["title"])
+        for model in data["models"]:
+            sentence, correct = model["per_sentence"][name], model["per_correct_answer"][name]
+            table.add_row(
+                f"{model['name']} ({model['variant']})",
+                f"{100 * model['accuracy']:.2f} %",
+                str(model["seeds"]),
+                wording.micro(sentence),
+                "none" if correct is None else wording.micro(correct),
+            )
     return table
 
 
 def _measured(measured: dict[str, Any]) -> Iterable[RenderableType]:
-    yield Text("Measured. " + wording.measured(measured))
+    yield "Measured. " + wording.measured(measured)
     if measured["available"]:
-        table = _table("Joules per inference", ("model",), ("median", "least", "most"))
+        table = _table("Joules per inference", "model", ("median", "least", "most"))
         for name, joules in measured["joules"].items():
-            cells = (f"{joules[which]:.3g}" for which in ("median", "least", "most"))
-            table.add_row(name, *cells)
+            table.add_row(name, *(f"{joules[which]:.3g}" for which in ("median", "least", "most")))
         yield table
 
 
 def _details(report: Report) -> Iterable[Table]:
-    titles = [technology["title"] for technology in report["energy"].values()]
-    columns = [f"{title}: {part}" for title in titles for part in ("operations", "memory", "total")]
-    layers = _table("This file by layer, in microjoules", ("layer",), columns)
-    by_layer = [t["layers"][report["variant"]] for t in report["energy"].values()]
-    for layer in by_layer[0]:
-        cells = (
-            wording.micro(t[layer][p]) for t in by_layer for p in ("operations", "memory", "total")
-        )
-        layers.add_row(layer, *cells)
+    layers = _table("This file by layer, in microjoules", "layer", PARTS)
+    for technology in _by_technology(report, layers):
+        for layer, found in technology["layers"][report["variant"]].items():
+            layers.add_row(layer, *(wording.micro(found[part]) for part in PARTS))
     yield layers
-    yield _counts("Operations of the whole model", report["operations"])
-    yield _counts("Bytes of the whole model", report["bytes"])
-
-
-def _counts(title: str, counts: dict[str, dict[str, int]]) -> Table:
-    table = _table(title, ("kind", "type"), tuple(counts))
-    for name in sorted({name for numbers in counts.values() for name in numbers}):
-        table.add_row(*name.split("."), *(f"{c.get(name, 0):,}" for c in counts.values()))
-    return table
+    for what in ("operations", "bytes"):
+        table = _table(f"{what.capitalize()} of the whole model", "", tuple(report[what]))
+        for name in sorted({name for numbers in report[what].values() for name in numbers}):
+            counts = (f"{found.get(name, 0):,}" for found in report[what].values())
+            table.add_row(name.replace(".", " "), *counts)
+        yield table
 
 
 def _figures(report: Report) -> Table:
     technologies = report["energy"].values()
-    table = _table(wording.FIGURES, ("kind", "type"), [t["title"] for t in technologies])
-    for name in next(iter(technologies))["figures"]:
-        table.add_row(*name.split("."), *(_figure(t["figures"].get(name)) for t in technologies))
+    table = _table(wording.FIGURES, "", [technology["title"] for technology in technologies])
+    for name in dict.fromkeys(name for t in technologies for name in t["figures"]):
+        figures = (technology["figures"].get(name) for technology in technologies)
+        table.add_row(name.replace(".", " "), *map(_figure, figures))
     return table
 
 
@@ -170,14 +167,22 @@ def _figure(figure: dict[str, Any] | None) -> str:
     return f"{given:.4g}{reach}{MARKS[figure['status']]}"
 
 
-def _table(
-    title: str, left: Sequence[str], right: Sequence[str], first_right: int | None = None
-) -> Table:
-    """`left` columns stand left (those from `first_right` on right all the same)."""
+def _table(title: str, first: str, others: Sequence[str]) -> Table:
+    """The first column stands left and is folded where it is long, the others right."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for i, name in enumerate(left):
-        right_too = first_right is not None and i >= first_right
-        table.add_column(name, justify="right" if right_too else "left", no_wrap=True)
-    for name in right:
-        table.add_column(name, justify="right")
+    table.add_column(first, overflow="fold")
+    for name in others:
+        table.add_column(name, justify="right", overflow="fold")
     return table
+
+
+def _by_technology(report: Report, table: Table) -> Iterable[dict[str, Any]]:
+    """Each technology, under its title in the table."""
+    for technology in report["energy"].values():
+        _heading(table, technology["title"])
+        yield technology
+
+
+def _heading(table: Table, title: str) -> None:
+    table.add_section()
+    table.add_row(title, style="dim")

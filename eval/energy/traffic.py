@@ -1,9 +1,9 @@
 """Bytes that a node moves: weights, activations and accumulators, read or written.
 
-The model: what a node must at least move. Each operand is read once, each result written once, all
-inside a node stays in registers, except each query's row of n scores, which is written and read
-once because every kind of attention needs the whole row before its first weight. Of embedding
-tables only the sentence's rows are read.
+The model: each operand of a node is read once, each result written once, all inside a node stays in
+registers, keys and values of a sentence among it. Only each query's row of n scores is written and
+read once where all of it is needed before the first weight: for softmax's maximum and sum, and for
+centring. Of embedding tables only the sentence's rows are read.
 """
 
 from collections.abc import Sequence
@@ -82,15 +82,11 @@ def _traffic(
         return moved
     values = rows * node.channels
     if node.core:
-        row = max(lengths) * word
-        scores = node.heads * sum(n * n for n in lengths) * word
         moved += [
             _whole("activations", "read", 3 * values * width),
             _whole("activations", "written", values * width),
-            Transfer("accumulators", "written", scores, row),
-            Transfer("accumulators", "read", scores, row),
         ]
-        return moved
+        return moved + (_scores(node, lengths, word) if _needs_rows(node) else [])
     if node.operator == "EmbedLayerNorm":
         moved.append(_whole("activations", "read", 3 * rows * ID))
     else:
@@ -102,6 +98,17 @@ def _traffic(
     else:
         moved.append(_whole("activations", "written", values * width))
     return moved
+
+
+def _needs_rows(node: Node) -> bool:
+    """Whether attention needs all scores of a query before its first weight."""
+    return node.operator != INHIBITOR or bool(node.attributes["centred"])
+
+
+def _scores(node: Node, lengths: Sequence[int], word: int) -> list[Transfer]:
+    size = node.heads * sum(n * n for n in lengths) * word
+    row = max(lengths) * word
+    return [Transfer("accumulators", way, size, row) for way in ("written", "read")]
 
 
 def _whole(what: str, direction: str, size: int) -> Transfer:

@@ -1,0 +1,30 @@
+"""Writing a file whole or not at all: a reader never sees half of it."""
+
+import os
+from pathlib import Path
+
+from inhibi.engine.errors import InputError
+
+
+def check_writable(path: Path) -> None:
+    """`InputError` where a file cannot be written to `path`: to be asked before long work."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"cannot write {path}: it is no file")
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"cannot write {path}: permission denied")
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write the file. `InputError` where it cannot be written or `path` is a folder or device."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"cannot write {path}: it is no file")
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
