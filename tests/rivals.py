@@ -22,8 +22,9 @@ def i_bert_attention(
     """One head's context [n][d], from bytes [n][d], before its requantization.
 
     arXiv 2101.01321, algorithm 2: exp(x) = 2^-z p(r), x = r - z ln 2, p a polynomial of degree 2.
-    In units of the scores' scale: ln2; b, and c in units of its square times 0.3585. reciprocal is
-    -2^16 / ln2; m / 2^24 brings p to 15 bits.
+    p(r) is 0.358 ((r + b) r + c), without its factor here. ln2 and b are in units of the scores'
+    scale, c of its square. reciprocal is
+    -2^24 / ln2; m / 2^24 brings p to 15 bits.
     """
     q, k, v = ([[x - zero for x in row] for row in part] for part in (q, k, v))
     context = []
@@ -31,7 +32,7 @@ def i_bert_attention(
         s = [_dot(query, key) for key in k]
         top = max(s)
         x = [max(a - top, -30 * int(ln2)) for a in s]
-        z = [fits((a * reciprocal) >> 16, 32) for a in x]
+        z = [fits((a * reciprocal) >> 24, 32) for a in x]
         r = [a + fits(i * ln2, 32) for a, i in zip(x, z, strict=True)]
         p = [max(fits((a + b) * a + c, 32) >> int(i), 0) for a, i in zip(r, z, strict=True)]
         e = [clamp((a * m + 2**23) >> 24, 0, 2**15 - 1) for a in p]
