@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from html import escape, unescape
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,17 @@ def test_the_command_writes_the_page(tiny_model: Path, tmp_path: Path) -> None:
     main(["--model", str(tiny_model), "--html", str(path), "--json"])
     assert path.read_text("utf-8").startswith("<!doctype html>")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_of_points_do_not_cover_each_other() -> None:
+    series = [charts.Series(f"model {i}", [(1.0 + i % 2 * 9, 0.9)], 0) for i in range(6)]
+    axes = charts.x_axis("", [1, 10], None, str), charts.share_axis("", [0.8, 1], str)
+    drawn = charts.scatter("", *axes, series)
+    names = re.findall(r'<text class="name" x="(.+?)" y="(.+?)"', drawn)
+    assert len(set(names)) == 6
+    for side in {x for x, _ in names}:
+        heights = sorted(float(y) for x, y in names if x == side)
+        assert all(b - a >= charts.LINE for a, b in pairwise(heights))
 
 
 @pytest.mark.parametrize(("low", "high"), [(1.0, 1.0), (3.0, 2500.0), (0.02, 0.05)])

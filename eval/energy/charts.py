@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 WIDTH, HEIGHT = 680, 380
 LEFT, RIGHT, TOP, BOTTOM = 74, 30, 14, 52
-POINT = 4.5
+POINT, LINE = 4.5, 14  # radius of a point, height of a line of text
 
 Show = Callable[[float], str]
 
@@ -85,15 +85,20 @@ def lines(name: str, x: Axis, y: Axis, series: Sequence[Series]) -> Markup:
 
 def scatter(name: str, x: Axis, y: Axis, series: Sequence[Series]) -> Markup:
     """A point for each model, its name beside it."""
+    named = [(x.place(a), y.place(b), one.name) for one in series for a, b in one.points]
+    return _figure(name, x, y, [*(_points(x, y, one) for one in series), _names(named)])
+
+
+def _names(points: Sequence[tuple[float, float, str]]) -> Markup:
+    """Names beside points, right or left of them, each a line below the one above."""
     label = Markup('<text class="name" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>')
-    parts = []
-    for one in series:
-        parts.append(_points(x, y, one))
-        for a, b in one.points:
-            left = x.place(a) > WIDTH * 0.6
-            at, anchor = x.place(a) + (-9 if left else 9), "end" if left else "start"
-            parts.append(label.format(at, y.place(b) + 4, anchor, one.name))
-    return _figure(name, x, y, parts)
+    made, last = [], {False: -math.inf, True: -math.inf}
+    for x, y, name in sorted(points, key=lambda point: point[1]):
+        left = x > WIDTH * 0.6
+        last[left] = max(y + 4, last[left] + LINE)
+        at, anchor = x + (-9 if left else 9), "end" if left else "start"
+        made.append(label.format(at, last[left], anchor, name))
+    return Markup("").join(made)
 
 
 def _points(x: Axis, y: Axis, series: Series) -> Markup:

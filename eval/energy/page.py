@@ -20,7 +20,7 @@ except ImportError as error:
     raise MissingExtra("eval", "jinja2") from error
 
 PARTS = ("operations", "weights", "activations", "accumulators")
-CHARTED = ("attention_core", "whole_model")
+CHARTED = ("whole_model", "attention_core")
 TEMPLATE = "page.html.jinja"
 
 
