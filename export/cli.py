@@ -4,8 +4,7 @@ from pathlib import Path
 
 from inhibi.engine.cli import Parser
 from inhibi.engine.errors import InputError, MissingExtra, command
-from inhibi.kd.data import find_task
-from inhibi.qat.record import finished
+from inhibi.qat.record import finished, task_of
 
 EXAMPLES = """\
 example:
@@ -36,7 +35,7 @@ def export(run: Path, output: Path, stage: str = "qat") -> None:
     Raises `InputError`.
     """
     described = finished(run, stage)
-    task = find_task(described["task"])
+    task = task_of(described)
     if not output.parent.is_dir():
         raise InputError(f"no folder {output.parent} to write {output.name} to")
     try:

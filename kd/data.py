@@ -88,7 +88,7 @@ def load_split(task: Task, split: str, data_dir: str | None = None) -> "Dataset"
 def _load(task: Task, split: str, data_dir: str | None) -> "Dataset":
     if split not in task.splits:
         raise InputError(f"{task.name} has no split {split!r}: choose {', '.join(task.splits)}")
-    datasets = _datasets()
+    datasets = import_datasets()
     folder = data_dir or os.environ.get("INHIBI_DATA")
     if folder:
         return _read(_parquet(task, split, Path(folder)))
@@ -117,7 +117,7 @@ def load_texts(files: list[str]) -> list[str]:
 
 def _read(file: Path) -> "Dataset":
     try:
-        return _datasets().Dataset.from_parquet(str(file))
+        return import_datasets().Dataset.from_parquet(str(file))
     except MissingExtra:
         raise
     except Exception as error:  # the readers' errors have no common base
@@ -137,7 +137,8 @@ def _parquet(task: Task, split: str, folder: Path) -> Path:
     return file
 
 
-def _datasets():  # type: ignore[no-untyped-def]
+def import_datasets():  # type: ignore[no-untyped-def]  # a module
+    """The library, quiet. Raises `MissingExtra`."""
     try:
         import datasets
     except ImportError as error:

@@ -150,6 +150,15 @@ def batches(
     return made[:steps]
 
 
+def steps_within(
+    lengths: Sequence[int], steps: int, passes: int, batch_size: int, batch_tokens: int
+) -> int:
+    """`steps`, or as many as `passes` over the data have where that is fewer (0: no limit)."""
+    if not passes:
+        return steps
+    return min(steps, passes * len(_pass(lengths, batch_size, batch_tokens, random.Random(0))))
+
+
 def _pass(
     lengths: Sequence[int], batch_size: int, batch_tokens: int, draw: random.Random
 ) -> list[list[int]]:

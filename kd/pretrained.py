@@ -26,7 +26,7 @@ def load_pretrained(name: str, task: Task, trained: bool) -> PreTrainedModel:
         config = AutoConfig.from_pretrained(name)
         if hasattr(config, "inhibitor"):
             raise InputError(f"{name} is an inhibitor student: a teacher has softmax attention")
-        own = [config.id2label[i].lower() for i in range(config.num_labels)]
+        own = [config.id2label[i] for i in range(config.num_labels)]
         config.num_labels = len(labels)
         model, info = AutoModelForSequenceClassification.from_pretrained(
             name,
@@ -41,16 +41,28 @@ def load_pretrained(name: str, task: Task, trained: bool) -> PreTrainedModel:
     found = parts(model)
     if getattr(config, "position_embedding_type", "absolute") != "absolute":
         raise InputError(f"{name} has relative positions: choose one with learned positions")
-    known = task.labels is None or sorted(own) == sorted(labels)
+    order = _order(own, labels)
+    known = task.labels is None or order is not None
     if trained and (info["missing_keys"] or info["mismatched_keys"] or not known):
         raise InputError(
             f"{name} has no head with the labels {', '.join(labels)}: "
             "let the recipe fine-tune it ([teacher] steps)"
         )
-    if task.labels and known:
-        _reorder(found.classifier, [own.index(label) for label in labels])
+    if task.labels and order is not None:
+        _reorder(found.classifier, order)
     _describe_head(model, task, labels)
     return model
+
+
+def _order(own: Sequence[str], labels: Sequence[str]) -> list[int] | None:
+    """Where each label stands in a checkpoint's own, whatever its case; None where they differ."""
+    for names, wanted in (
+        (list(own), list(labels)),
+        ([name.lower() for name in own], [label.lower() for label in labels]),
+    ):
+        if sorted(names) == sorted(wanted) and len(set(wanted)) == len(wanted):
+            return [names.index(label) for label in wanted]
+    return None
 
 
 def is_inhibitor(name: str) -> bool:

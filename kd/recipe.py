@@ -16,7 +16,8 @@ FOLDER = Path(__file__).parent / "recipes"
 class Stage:
     """One training stage: AdamW with a cosine schedule, batches by length.
 
-    steps: optimizer steps; 0 skips the stage. batch_size: examples at most; batch_tokens: padded
+    steps: optimizer steps; 0 skips the stage. passes: over the examples at most, whatever `steps`
+    says; 0: no limit. batch_size: examples at most; batch_tokens: padded
     tokens at most. texts: unlabelled texts mixed in (from --text files). joined: texts made of
     joined training sentences of one label, mixed in. warmup: share of the steps.
     save_steps: steps between resumable checkpoints. bf16: products in bfloat16, on processors and
@@ -25,6 +26,7 @@ class Stage:
     """
 
     steps: int = 0
+    passes: int = 0
     learning_rate: float = 1e-4
     batch_size: int = 32
     batch_tokens: int = 2048

@@ -1,5 +1,6 @@
 """One run of `qat-train`: what it was started with, checked before any work."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 class Run:
     """One run of `qat-train`: its folder, recipe, task and data.
 
+    own: a user's own examples by split, instead of the task's.
     student: the checkpoint that gives the student's shape and first weights, None for the
     teacher's; or an inhibitor student, which is not aligned again nor, in a task-agnostic run,
     distilled again.
@@ -38,6 +40,11 @@ class Run:
     texts: tuple[str, ...]
     tokenizer: PreTrainedTokenizerBase
     student: str | None = None
+    own: "Mapping[str, Dataset] | None" = None
+
+    def load(self, split: str) -> "Dataset":
+        """The examples of a split. Raises `InputError`."""
+        return load_split(self.task, split, self.data_dir) if self.own is None else self.own[split]
 
     def finished(self, stage: str) -> bool:
         """Whether this stage's metrics are written."""
@@ -51,7 +58,7 @@ class Run:
     def check(self, teacher: str) -> None:
         """`InputError` where recipe, data, teacher or student do not fit: before any work."""
         for split in ("train", self.task.validation[0]):
-            label_ids(load_split(self.task, split, self.data_dir), self.task)
+            label_ids(self.load(split), self.task)
         r = self.recipe
         aligned = [] if self.inhibitor else [r.align]
         distilled = [] if self.distilled else [r.distill]
@@ -132,10 +139,10 @@ class Run:
     @cached_property
     def rows(self) -> "tuple[Dataset, Dataset]":
         """The examples to train on and those to score stages on."""
-        train = load_split(self.task, "train", self.data_dir)
+        train = self.load("train")
         if self.recipe.held_back:
             return hold_back(train, self.task, self.recipe.held_back)
-        return train, load_split(self.task, self.task.validation[0], self.data_dir)
+        return train, self.load(self.task.validation[0])
 
     def examples(self, stage: Stage, task: bool = True) -> Examples:
         """The training examples of a stage: the task's and joined ones (`task`), unlabelled

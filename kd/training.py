@@ -6,6 +6,7 @@ tokenizer) and writes metrics.json last: a folder with metrics.json is a finishe
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from transformers import PreTrainedTokenizerBase, TrainingArguments
 
 from inhibi.engine.errors import InputError
 from inhibi.kd import processes
-from inhibi.kd.examples import Padding, batches, label_ids
+from inhibi.kd.examples import Padding, batches, label_ids, steps_within
 from inhibi.kd.files import write_json
 from inhibi.kd.objectives import Objective
 from inhibi.kd.predict import logits
@@ -28,7 +29,6 @@ from inhibi.kd.trainer import BatchTrainer
 def train(run: Run, name: str, stage: Stage, objective: Objective) -> None:
     """Train as `stage` says, continuing at the last complete checkpoint if there is one. Of several
     processes the first one saves and scores."""
-    print(f"{name}: {stage.steps} steps", file=sys.stderr)
     history = _train(run, name, stage, objective) if stage.steps else []
     processes.first_does(lambda: _finish(run, name, stage, objective.model, history))
 
@@ -38,14 +38,15 @@ def _train(run: Run, name: str, stage: Stage, objective: Objective) -> list[dict
     folder = run.folder / name
     agnostic = run.recipe.task_agnostic and name in ("align", "distill")
     examples = run.examples(stage, task=not agnostic)
+    lengths, size = examples.lengths(), (stage.batch_size, stage.batch_tokens)
+    stage = replace(stage, steps=steps_within(lengths, stage.steps, stage.passes, *size))
+    print(f"{name}: {stage.steps} steps", file=sys.stderr)
     trainer = BatchTrainer(
         model=objective,
         args=arguments(folder, stage, run.recipe.seed),
         train_dataset=examples,
         data_collator=Padding(run.pad, run.task.labels is None),
-        train_batches=batches(
-            examples.lengths(), stage.steps, stage.batch_size, stage.batch_tokens, run.recipe.seed
-        ),
+        train_batches=batches(lengths, stage.steps, *size, run.recipe.seed),
     )
     checkpoint = processes.first_does(lambda: last_checkpoint(folder / "checkpoints"))
     if checkpoint:
@@ -64,7 +65,7 @@ def _finish(
         folder / "metrics.json",
         {
             "stage": name,
-            "steps": stage.steps,
+            "steps": int(history[-1]["step"]) if history else 0,
             "seconds": sum(entry["seconds"] for entry in history) if history else None,
             "split": "held back" if run.recipe.held_back else run.task.validation[0],
             "score": validate(run, model),

@@ -7,23 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inhibi.engine.errors import InputError
-from inhibi.kd.data import find_task
+from inhibi.kd.data import Task, find_task
 from inhibi.kd.files import sha256, write_json
+from inhibi.kd.own_data import own_task
 
 if TYPE_CHECKING:
     from inhibi.kd.recipe import Recipe
 
 SAME = (
-    *("task", "teacher", "teacher_sha256", "student", "student_sha256"),
+    *("task", "data", "teacher", "teacher_sha256", "student", "student_sha256"),
     *("recipe_sha256", "seed", "trained_teacher", "text"),
 )
 PACKAGES = ("inhibi", "torch", "transformers", "brevitas", "datasets")
 
 
-def describe(chosen: argparse.Namespace, recipe: "Recipe") -> dict[str, Any]:
+def describe(chosen: argparse.Namespace, task: Task, recipe: "Recipe") -> dict[str, Any]:
     """The arguments, with hashes instead of paths, and the versions."""
     return {
-        "task": chosen.task,
+        "task": task.name,
+        "data": _data(chosen, task) if chosen.train else None,
         **_checkpoint("teacher", chosen.teacher),
         **_checkpoint("student", chosen.student),
         "recipe": Path(chosen.recipe).stem,
@@ -33,6 +35,31 @@ def describe(chosen: argparse.Namespace, recipe: "Recipe") -> dict[str, Any]:
         "text": {Path(file).name: sha256(Path(file)) for file in chosen.text},
         "versions": {name: metadata.version(name) for name in PACKAGES},
     }
+
+
+def _data(chosen: argparse.Namespace, task: Task) -> dict[str, Any]:
+    """A table of the user's own: where it came from, and the task that it defines."""
+    return {
+        "train": _file(chosen.train),
+        "validation": chosen.validation and _file(chosen.validation),
+        "columns": [chosen.text_column, chosen.text_pair_column, chosen.label_column],
+        "texts": len(task.columns),
+        "labels": task.labels and list(task.labels),
+    }
+
+
+def _file(name: str) -> dict[str, str]:
+    """Its name and hash, none for a name on the hub."""
+    path = Path(name)
+    return {"name": path.name, "sha256": sha256(path)} if path.is_file() else {"name": name}
+
+
+def task_of(described: dict[str, Any]) -> Task:
+    """The task of a run.json; of a user's own table that which it defines. KeyError, `InputError`
+    or TypeError where it is damaged."""
+    if described.get("data"):
+        return own_task(described["data"]["texts"], described["data"]["labels"])
+    return find_task(described["task"])
 
 
 def _checkpoint(role: str, path: str | None) -> dict[str, str | None]:
@@ -87,7 +114,7 @@ def read(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder} is no run of qat-train: it has no run.json")
     try:
         made: dict[str, Any] = json.loads(file.read_text("utf-8"))
-        find_task(made["task"])
+        task_of(made)
         return made
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{file} is damaged ({error}): restore it or train again") from error

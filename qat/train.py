@@ -9,8 +9,10 @@ from inhibi.engine.cli import Parser
 from inhibi.engine.errors import MissingExtra, command
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from transformers import PreTrainedModel
 
+    from inhibi.kd.data import Task
     from inhibi.kd.run import Run
 
 DESCRIPTION = """\
@@ -19,18 +21,38 @@ layer, distill it, then train it with quantization. Each stage leaves a checkpoi
 in a folder of RUN; an interrupted run continues with --resume."""
 
 EXAMPLES = """\
-example:
+examples:
+  qat-train --train mine.csv --text-column review --label-column stars \\
+    --teacher distilbert-base-uncased --out runs/mine
   qat-train --task sst2 --teacher distilbert-base-uncased --recipe sst2 --out runs/sst2 \\
     --text wiki.parquet
   export-onnx runs/sst2 -o student.onnx
 """
 
 
+OF_TABLES = ("validation", "text_column", "text_pair_column", "label_column", "encoding")
+
+
 def options(argv: list[str] | None) -> argparse.Namespace:
     """The parsed arguments. Raises InputError."""
     parser = Parser("qat-train", DESCRIPTION, EXAMPLES)
     add = parser.add_argument
-    add("--task", required=True, help="a GLUE task or imdb, e.g. sst2")
+    add("--task", help="a GLUE task or imdb, e.g. sst2")
+    own = parser.add_argument_group("a table of your own, instead of --task")
+    own.add_argument(
+        "--train",
+        metavar="FILE",
+        help="texts and labels: .csv, .tsv, .jsonl, .parquet, or a data set's name on the hub",
+    )
+    own.add_argument(
+        "--validation",
+        metavar="FILE",
+        help="others to score stages on (default: a tenth of the first, held back)",
+    )
+    own.add_argument("--text-column", metavar="NAME", help="default: text")
+    own.add_argument("--text-pair-column", metavar="NAME", help="of a second text, for pairs")
+    own.add_argument("--label-column", metavar="NAME", help="default: label")
+    own.add_argument("--encoding", metavar="NAME", help="of text files (default: utf-8)")
     add(
         "--teacher",
         required=True,
@@ -44,7 +66,9 @@ def options(argv: list[str] | None) -> argparse.Namespace:
         "RUN/distill of a task-agnostic run, whose student is then not aligned again, nor, in a "
         "task-agnostic recipe, distilled",
     )
-    add("--recipe", default="sst2", help="a TOML file or a packaged recipe's name (default: sst2)")
+    add(
+        "--recipe", help="a TOML file or a packaged recipe's name (default: sst2; own with --train)"
+    )
     add("--out", required=True, metavar="RUN", help="the run's folder")
     add("--resume", action="store_true", help="continue the run in RUN")
     add(
@@ -66,7 +90,14 @@ def options(argv: list[str] | None) -> argparse.Namespace:
         metavar="FILE",
         help="parquet file with a column 'text' for recipes that mix in such texts; repeatable",
     )
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if (options.task is None) == (options.train is None):
+        parser.error("name either a task (--task) or a table of your own (--train)")
+    for name in OF_TABLES:
+        if options.task and getattr(options, name):
+            parser.error(f"--{name.replace('_', '-')} is of use with --train only")
+    options.recipe = options.recipe or ("own" if options.train else "sst2")
+    return options
 
 
 @command
@@ -94,7 +125,12 @@ def run_stages(chosen: argparse.Namespace) -> None:
     from inhibi.qat.stage import calibration_stage, qat_stage
 
     processes.join()
-    task, recipe = find_task(chosen.task), read_recipe(chosen.recipe)
+    own = None
+    if chosen.train:
+        task, own = read_table(chosen)
+    else:
+        task = find_task(chosen.task)
+    recipe = read_recipe(chosen.recipe)
     if chosen.seed is not None:
         recipe = replace(recipe, seed=chosen.seed)
     if chosen.trained_teacher:
@@ -107,9 +143,12 @@ def run_stages(chosen: argparse.Namespace) -> None:
         texts=tuple(chosen.text),
         tokenizer=shared_tokenizer(chosen.teacher, chosen.student),
         student=chosen.student,
+        own=own,
     )
     run.check(chosen.teacher)
-    processes.first_does(lambda: open_run(run.folder, describe(chosen, recipe), chosen.resume))
+    processes.first_does(
+        lambda: open_run(run.folder, describe(chosen, task, recipe), chosen.resume)
+    )
     teacher, student = float_stages(run, chosen.teacher)
     if chosen.no_qat:
         calibration_stage(run, student)
@@ -117,6 +156,18 @@ def run_stages(chosen: argparse.Namespace) -> None:
     else:
         qat_stage(run, teacher, student)
         print(f"done: export-onnx {run.folder} -o student.onnx")
+
+
+def read_table(chosen: argparse.Namespace) -> "tuple[Task, dict[str, Dataset]]":
+    """The user's own task and its examples by split. Raises `InputError`."""
+    from inhibi.kd.own_data import Columns, read_own
+
+    texts = (chosen.text_column or "text", chosen.text_pair_column)
+    columns = Columns(tuple(filter(None, texts)), chosen.label_column or "label")
+    task, train, validation = read_own(
+        chosen.train, chosen.validation, columns, chosen.encoding or "utf-8"
+    )
+    return task, {"train": train, "validation": validation}
 
 
 def float_stages(run: "Run", checkpoint: str) -> "tuple[PreTrainedModel, PreTrainedModel]":

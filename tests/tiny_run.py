@@ -30,3 +30,20 @@ def train(inputs: Path, run: Path, *more: str, task: str = "sst2", recipe: str =
             ]
         )
     return run
+
+
+OWN = "max_length = 24\n" + "".join(
+    f"[{stage}]\npasses = 2\nsteps = 40\nlearning_rate = 1e-2\n"
+    for stage in ("teacher", "align", "distill")
+)
+
+
+def train_own(table: Path, teacher: Path, run: Path, *more: str) -> Path:
+    """The same with a table of one's own."""
+    file = table.parent / "recipe.toml"
+    file.write_text(f"{OWN}[qat]\nsteps = 2\ncalibration_batches = 2\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attention, "_compiled", lambda function: function)
+        arguments = ("--train", table, "--teacher", teacher, "--recipe", file, "--out", run)
+        main([*map(str, arguments), *more])
+    return run
