@@ -10,6 +10,7 @@ ENGINES = ("ort", "numpy")
 EXAMPLES = """\
 examples:
   infer "a moving, funny film" "two hours I will never get back"
+  infer --file in.csv --text-column review --out out.csv
   infer --file reviews.txt --json > answers.jsonl
   tail -f reviews.txt | infer -
   infer --model mrpc.onnx "$(printf 'He left.\\tHe went away.')"    a pair: a tab between the texts
@@ -28,6 +29,11 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("text", nargs="*", help="a text to classify, or - to read lines from standard input")
     add("--file", metavar="FILE", help="classify every line of a UTF-8 text file")
+    add("--text-column", metavar="NAME", help="--file is a table (.csv, .tsv) with this column")
+    add("--text-pair-column", metavar="NAME", help="and this one, for a model that takes pairs")
+    add("--out", metavar="FILE", help="the table to write: all columns, label and probability")
+    add("--resume", action="store_true", help="go on with a table that was cut off")
+    add("--encoding", default="utf-8", metavar="NAME", help="of the table (default: utf-8)")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--int8", action="store_true", help="run an integer student (the default)")
     kind.add_argument("--fp32", action="store_true", help="run the float checkpoint --model DIR")
@@ -63,10 +69,22 @@ def _check(chosen: argparse.Namespace, parser: Parser) -> None:
         parser.error("give texts, or - for standard input, or --file FILE")
     if "-" in chosen.text and len(chosen.text) > 1:
         parser.error("give texts or - for standard input, not both")
+    _check_table(chosen, parser)
     if chosen.fp32 and not chosen.model:
         parser.error("--fp32 needs --model DIR, the folder of a float checkpoint")
     if chosen.fp32 and (chosen.trace or chosen.diff):
         parser.error("--trace and --diff look into integer students, not into --fp32")
+
+
+def _check_table(chosen: argparse.Namespace, parser: Parser) -> None:
+    if not chosen.text_column:
+        for name in ("text_pair_column", "out", "resume"):
+            if getattr(chosen, name):
+                parser.error(f"--{name.replace('_', '-')} is of use with --text-column only")
+    elif not chosen.file or not chosen.out:
+        parser.error("--text-column needs --file TABLE and --out TABLE")
+    elif chosen.json or chosen.trace or chosen.diff:
+        parser.error("--json, --trace and --diff are not for tables")
 
 
 def _two_engines(text: str) -> tuple[str, str]:

@@ -23,6 +23,8 @@ def main(argv: list[str] | None = None) -> None:
     options = arguments.options(argv)
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # as the texts come
     run = _look_inside if options.trace or options.diff else _classify
+    if options.text_column:
+        run = _classify_table
     if status := run(options):
         sys.exit(status)
 
@@ -49,6 +51,25 @@ def _classify(options: Namespace) -> int:
         times = f"opened in {opened - began:.2f} s, ran {time.perf_counter() - opened:.2f} s"
         say(f"{name}: {count} texts, {tokens} tokens, {times}")
     return status
+
+
+def _classify_table(options: Namespace) -> int:
+    """Write the table with its answers; UNANSWERED where some row has none."""
+    from pathlib import Path
+
+    from inhibi.engine.tables import Table, classify_table
+
+    columns = (options.text_column, options.text_pair_column)
+    table = Table(
+        Path(options.file), Path(options.out), tuple(filter(None, columns)), options.encoding
+    )
+    model = _open(options)
+    model.tokenizer.length(options.max_length)
+    count, unanswered = classify_table(
+        model, table, options.resume, options.max_length, options.batch
+    )
+    say(f"{options.out}: {count:,} rows answered now, {unanswered:,} of them without a text")
+    return UNANSWERED if unanswered else 0
 
 
 def _look_inside(options: Namespace) -> int:

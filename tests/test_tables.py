@@ -1,0 +1,171 @@
+"""`infer` on tables."""
+
+import csv
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from inhibi.engine import tables
+from inhibi.engine.infer import main
+from inhibi.engine.model import load
+
+TEXTS = ["a good film", 'it was "cold", very', "two\nlines of film", "bad", "déjà vu", "dull plot"]
+Infer = Callable[..., tuple[int, str]]
+
+
+def write(path: Path, rows: list[list[str]], encoding: str = "utf-8") -> Path:
+    with path.open("w", encoding=encoding, newline="") as file:
+        csv.writer(file, delimiter="\t" if path.suffix == ".tsv" else ",").writerows(rows)
+    return path
+
+
+def read(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    rows = [[str(i), text, "x"] for i, text in enumerate(TEXTS * 3)]
+    return write(tmp_path / "in.csv", [["id", "review", "more"], *rows])
+
+
+@pytest.fixture
+def infer(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> Infer:
+    """`infer --text-column review` of the tiny student: its status and what it says."""
+
+    def run(source: Path, out: Path, *more: str) -> tuple[int, str]:
+        capsys.readouterr()
+        status = 0
+        columns = ("--text-column", "review", "--batch", "4")
+        paths = ("--model", str(tiny_model), "--file", str(source), "--out", str(out))
+        try:
+            main([*paths, *columns, *more])
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        return status, capsys.readouterr().err
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.tsv"])
+def test_all_columns_are_kept_and_answers_added(
+    name: str, table: Path, tmp_path: Path, tiny_model: Path, infer: Infer
+) -> None:
+    status, said = infer(table, tmp_path / name)
+    assert status == 0
+    assert "18 rows answered now, 0 of them without a text" in said
+    header, *rows = read(tmp_path / name)
+    assert header == ["id", "review", "more", "label", "probability"]
+    assert [row[:3] for row in rows] == read(table)[1:]
+    answers = load(tiny_model).classify([row[1] for row in rows])
+    for row, answer in zip(rows, answers, strict=True):
+        assert row[3] == answer.label
+        assert float(row[4]) == pytest.approx(answer.probability, abs=1e-6)
+
+
+def test_a_table_that_was_cut_anywhere_is_continued(
+    table: Path, tmp_path: Path, infer: Infer
+) -> None:
+    whole, cut = tmp_path / "whole.csv", tmp_path / "cut.csv"
+    infer(table, whole)
+    content = whole.read_bytes()
+    for length in range(0, len(content) + 1, 7):
+        cut.write_bytes(content[:length])
+        status, said = infer(table, cut, "--resume")
+        assert status == 0, said
+        assert cut.read_bytes() == content, length
+
+
+def test_a_written_table_is_not_overwritten(table: Path, tmp_path: Path, infer: Infer) -> None:
+    infer(table, tmp_path / "out.csv")
+    before = (tmp_path / "out.csv").read_bytes()
+    status, said = infer(table, tmp_path / "out.csv")
+    assert (status, "is there already: add --resume" in said) == (2, True)
+    other = write(tmp_path / "other.csv", [["id", "review", "more"], ["0", "another", "x"]])
+    status, said = infer(other, tmp_path / "out.csv", "--resume")
+    assert (status, "row 1 of" in said) == (2, True)
+    other = write(tmp_path / "other.csv", [["review"], ["another"]])
+    assert "has other columns" in infer(other, tmp_path / "out.csv", "--resume")[1]
+    assert (tmp_path / "out.csv").read_bytes() == before
+    assert "is not there: leave --resume out" in infer(table, tmp_path / "none.csv", "--resume")[1]
+
+
+def test_rows_without_a_text_are_named(tmp_path: Path, infer: Infer) -> None:
+    rows = [["review", "label"], ["good", "1"], ["", "0"], ["  ", "0"], ["bad", "0"]]
+    source = write(tmp_path / "in.csv", rows)
+    status, said = infer(source, tmp_path / "out.csv")
+    assert status == 1
+    assert "row 2 has no text" in said
+    assert "row 3 has no text" in said
+    header, *made = read(tmp_path / "out.csv")
+    assert header == ["review", "label", "predicted_label", "probability"]
+    assert [bool(row[2]) for row in made] == [True, False, False, True]
+
+
+def test_another_encoding(tmp_path: Path, infer: Infer) -> None:
+    source = write(tmp_path / "in.csv", [["review"], ["déjà vu"]], "latin-1")
+    status, said = infer(source, tmp_path / "out.csv")
+    assert (status, "name its encoding, such as --encoding latin-1" in said) == (2, True)
+    (tmp_path / "out.csv").unlink(missing_ok=True)
+    assert infer(source, tmp_path / "out.csv", "--encoding", "latin-1")[0] == 0
+    assert read(tmp_path / "out.csv")[1][0] == "déjà vu"
+    status, said = infer(source, tmp_path / "more.csv", "--encoding", "klingon")
+    assert (status, "no encoding klingon" in said) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "is empty: nothing to classify"),
+        ("text\na\n", "has no column 'review' but text"),
+        ("review,id\na\n", "line 2: 1 cells, the header has 2"),
+        ('review\n"never ends', "line 2: unexpected end of data"),
+    ],
+)
+def test_a_mistake_is_one_line(content: str, said: str, tmp_path: Path, infer: Infer) -> None:
+    (tmp_path / "in.csv").write_text(content)
+    status, shown = infer(tmp_path / "in.csv", tmp_path / "out.csv")
+    assert status == 2
+    assert said in shown
+    assert shown.count("\n") == 1
+
+
+def test_other_files_and_options(table: Path, tmp_path: Path, infer: Infer) -> None:
+    for source, out, more, said in (
+        (tmp_path / "none.csv", "out.csv", (), "no file"),
+        (tmp_path / "in.xlsx", "out.csv", (), "is no table: name a .csv or .tsv"),
+        (table, "out.txt", (), "is no table: name a .csv or .tsv"),
+        (table, "out.csv", ("--text-pair-column", "more"), "takes 1 texts for each row"),
+        (table, "out.csv", ("--json",), "are not for tables"),
+        (table, "no/folder/out.csv", (), "No such file or directory"),
+    ):
+        status, shown = infer(source, tmp_path / out, *more)
+        assert status == 2
+        assert said in shown
+        assert not (tmp_path / out).exists()
+    with pytest.raises(SystemExit):
+        main(["--out", "x.csv", "a text"])
+
+
+def test_what_is_written_stays_when_the_disk_is_full(
+    table: Path, tmp_path: Path, infer: Infer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tmp_path / "whole.csv"
+    infer(table, whole)
+    answered = tables._answered
+
+    def full(model: object, rows: list[list[str]], *rest: object) -> list[list[str]]:
+        if rest[1] > 8:  # type: ignore[operator]  # the third batch
+            raise OSError(28, os.strerror(28))
+        return answered(model, rows, *rest)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "_answered", full)
+        status, said = infer(table, tmp_path / "out.csv")
+    assert (status, "No space left on device" in said) == (2, True)
+    assert len(read(tmp_path / "out.csv")) == 9
+    assert infer(table, tmp_path / "out.csv", "--resume")[0] == 0
+    assert (tmp_path / "out.csv").read_bytes() == whole.read_bytes()
