@@ -136,19 +136,16 @@ def _rows(source: Path, encoding: str) -> Iterator[Iterator[Row]]:
     csv.field_size_limit(LONGEST)
     name = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
     try:
-        with source.open(encoding=name, newline="") as file:
-            yield _checked(csv.reader(file, delimiter=separator, strict=True), source)
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{source} is not encoded as {encoding}: name its encoding, such as --encoding latin-1"
-        ) from error
-    except LookupError as error:
-        raise InputError(f"no encoding {encoding}: name one such as latin-1") from error
+        file = source.open(encoding=name, newline="")
     except FileNotFoundError as error:
         raise InputError(f"no file {source}") from error
+    except LookupError as error:
+        raise InputError(f"no encoding {encoding}: name one such as latin-1") from error
+    with file:
+        yield _checked(csv.reader(file, delimiter=separator, strict=True), source, encoding)
 
 
-def _checked(reader: Any, source: Path) -> Iterator[Row]:
+def _checked(reader: Any, source: Path, encoding: str) -> Iterator[Row]:
     width = 0
     try:
         for row in filter(None, reader):  # without empty lines
@@ -158,6 +155,10 @@ def _checked(reader: Any, source: Path) -> Iterator[Row]:
                     f"{source}, line {reader.line_num}: {len(row)} cells, the header has {width}"
                 )
             yield row
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{source} is not encoded as {encoding}: name its encoding, such as --encoding latin-1"
+        ) from error
     except csv.Error as error:
         raise InputError(f"{source}, line {reader.line_num}: {error}") from error
 
