@@ -33,7 +33,7 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     add("--text-pair-column", metavar="NAME", help="and this one, for a model that takes pairs")
     add("--out", metavar="FILE", help="the table to write: all columns, label and probability")
     add("--resume", action="store_true", help="go on with a table that was cut off")
-    add("--encoding", default="utf-8", metavar="NAME", help="of the table (default: utf-8)")
+    add("--encoding", metavar="NAME", help="of the table (default: utf-8)")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--int8", action="store_true", help="run an integer student (the default)")
     kind.add_argument("--fp32", action="store_true", help="run the float checkpoint --model DIR")
@@ -78,7 +78,7 @@ def _check(chosen: argparse.Namespace, parser: Parser) -> None:
 
 def _check_table(chosen: argparse.Namespace, parser: Parser) -> None:
     if not chosen.text_column:
-        for name in ("text_pair_column", "out", "resume"):
+        for name in ("text_pair_column", "out", "resume", "encoding"):
             if getattr(chosen, name):
                 parser.error(f"--{name.replace('_', '-')} is of use with --text-column only")
     elif not chosen.file or not chosen.out:

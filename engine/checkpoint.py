@@ -29,7 +29,7 @@ class Checkpoint:
             self._library.backend_tokenizer.to_str(), config.max_position_embeddings
         )
         task = TASKS.get(getattr(config, "finetuning_task", None) or "")
-        self.fields = len(task.columns) if task else None
+        self.fields = getattr(config, "texts", len(task.columns) if task else None)
 
     def classify(
         self, texts: Sequence[Text], max_length: int | None = None, batch: int = 32

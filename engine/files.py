@@ -1,6 +1,7 @@
 """Writing a file whole or not at all: a reader never sees half of it."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from inhibi.engine.errors import InputError
@@ -27,4 +28,5 @@ def write(path: Path, content: bytes) -> None:
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()

@@ -60,16 +60,18 @@ def _classify_table(options: Namespace) -> int:
     from inhibi.engine.tables import Table, classify_table
 
     columns = (options.text_column, options.text_pair_column)
-    table = Table(
-        Path(options.file), Path(options.out), tuple(filter(None, columns)), options.encoding
-    )
+    texts = tuple(filter(None, columns))
+    table = Table(Path(options.file), Path(options.out), texts, options.encoding or "utf-8")
     model = _open(options)
     model.tokenizer.length(options.max_length)
-    count, unanswered = classify_table(
-        model, table, options.resume, options.max_length, options.batch
-    )
-    say(f"{options.out}: {count:,} rows answered now, {unanswered:,} of them without a text")
-    return UNANSWERED if unanswered else 0
+    began = time.perf_counter()
+    tally = classify_table(model, table, options.resume, options.max_length, options.batch)
+    earlier = f", {tally.before:,} before" if tally.before else ""
+    say(f"{table.out}: {tally.now:,} rows{earlier}; {tally.empty:,} without a text")
+    if options.verbose:
+        seconds = time.perf_counter() - began
+        say(f"{options.model or 'packaged student'} on {model.runs_on}: {seconds:.2f} s")
+    return UNANSWERED if tally.empty else 0
 
 
 def _look_inside(options: Namespace) -> int:

@@ -6,22 +6,18 @@ whole one.
 """
 
 import csv
+import io
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Protocol
 
 from inhibi.engine.errors import InputError, say
 from inhibi.engine.model import Prediction
+from inhibi.engine.rows import Row, place, read_rows, separator
 from inhibi.engine.text import Text
-
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
-LONGEST = 2**24  # characters of one cell
-
-Row = list[str]
 
 
 class Classifier(Protocol):
@@ -49,40 +45,48 @@ class Table:
     encoding: str = "utf-8"
 
 
+@dataclass
+class Tally:
+    """Rows that were there already, that were answered now, and those without an answer."""
+
+    before: int = 0
+    now: int = 0
+    empty: int = 0
+
+
 def classify_table(
     model: Classifier, table: Table, resume: bool, max_length: int | None, batch: int
-) -> tuple[int, int]:
-    """Answer the rows: how many were answered now, and how many have no answer.
+) -> Tally:
+    """Answer the rows.
 
     All columns are kept; label and probability (of a regression model: score) are added, as
     predicted_label and so on where the table has such a column. A row without a text is written
-    with empty answers and named on standard error. Raises `InputError`; what is written stays.
+    with empty answers and named on standard error, as is one that is too long to be read whole.
+    Raises `InputError`; what is written stays.
     """
     if model.fields not in (None, len(table.columns)):
+        wanted = "a pair of texts" if model.fields == 2 else "one text"
         raise InputError(
-            f"this model takes {model.fields} texts for each row: name the column"
-            + ("s with --text-column and --text-pair-column" if model.fields == 2 else " of one")
+            f"this model takes {wanted} in each row: see --text-column and --text-pair-column"
         )
-    separator = _separator(table.out)
-    with _rows(table.source, table.encoding) as rows:
-        header = next(rows, None)
-        if header is None:
-            raise InputError(f"{table.source} is empty: nothing to classify")
-        places = [_place(name, header, table.source) for name in table.columns]
-        names = [*header, *_added(header, len(model.labels) > 1)]
-        done = _continue(table, names, len(header), rows) if resume else 0
-        with _appending(table.out, new=not resume) as file:
-            writer = csv.writer(file, delimiter=separator)
-            if not done and not file.tell():
+    form = csv.excel_tab if separator(table.out) == "\t" else csv.excel
+    with read_rows(table.source, table.encoding) as (header, rows):
+        option = "--text-column"
+        places = [place(name, header, table.source, option) for name in table.columns]
+        names = header + _added(header, len(model.labels) > 1)
+        tally = _continue(model, table, names, len(header), rows) if resume else Tally()
+        with _opened(table.out, resume) as file:
+            writer = csv.writer(file, form)
+            if not file.tell():
                 writer.writerow(names)
-            count = unanswered = 0
             while chunk := list(islice(rows, batch)):
-                made = _answered(model, chunk, places, done + count + 1, max_length, batch)
+                first = tally.before + tally.now + 1
+                made = _answered(model, chunk, places, first, max_length, batch)
                 writer.writerows(made)
                 file.flush()
-                count += len(chunk)
-                unanswered += sum(not row[-1] for row in made)
-    return count, unanswered
+                tally.now += len(made)
+                tally.empty += sum(not row[-1] for row in made)
+    return tally
 
 
 def _answered(
@@ -101,7 +105,11 @@ def _answered(
             texts[i] = parts[0] if len(parts) == 1 else (parts[0], parts[1])
         else:
             say(f"note: row {first + i} has no text: its answer is left empty")
-    answers = dict(zip(texts, model.classify(list(texts.values()), max_length, batch), strict=True))
+    made = model.classify(list(texts.values()), max_length, batch)
+    answers = dict(zip(texts, made, strict=True))
+    for i, answer in answers.items():
+        if answer.truncated:
+            say(f"note: row {first + i} is too long: only {answer.tokens} tokens of it were read")
     empty = [""] * (2 if len(model.labels) > 1 else 1)
     return [row + (_cells(answers[i]) if i in answers else empty) for i, row in enumerate(rows)]
 
@@ -113,88 +121,61 @@ def _cells(answer: Prediction) -> Row:
 
 
 def _added(header: Row, classes: bool) -> Row:
-    names = ["label", "probability"] if classes else ["score"]
-    return [f"predicted_{name}" if name in header else name for name in names]
+    """The new columns' names, with as many times predicted_ before them as the table takes."""
+    made = []
+    for name in ["label", "probability"] if classes else ["score"]:
+        while name in header:
+            name = f"predicted_{name}"
+        made.append(name)
+    return made
 
 
-def _place(name: str, header: Row, source: Path) -> int:
-    if name not in header:
-        raise InputError(f"{source} has no column {name!r} but {', '.join(header)}")
-    return header.index(name)
-
-
-def _separator(path: Path) -> str:
-    if path.suffix.lower() not in SEPARATORS:
-        raise InputError(f"{path} is no table: name a .csv or .tsv file")
-    return SEPARATORS[path.suffix.lower()]
-
-
-@contextmanager
-def _rows(source: Path, encoding: str) -> Iterator[Iterator[Row]]:
-    """The header and then the rows, each with as many cells. Raises `InputError`."""
-    separator = _separator(source)
-    csv.field_size_limit(LONGEST)
-    name = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
+def _opened(out: Path, resume: bool) -> io.TextIOWrapper:
     try:
-        file = source.open(encoding=name, newline="")
-    except FileNotFoundError as error:
-        raise InputError(f"no file {source}") from error
-    except LookupError as error:
-        raise InputError(f"no encoding {encoding}: name one such as latin-1") from error
-    with file:
-        yield _checked(csv.reader(file, delimiter=separator, strict=True), source, encoding)
-
-
-def _checked(reader: Any, source: Path, encoding: str) -> Iterator[Row]:
-    width = 0
-    try:
-        for row in filter(None, reader):  # without empty lines
-            width = width or len(row)
-            if len(row) != width:
-                raise InputError(
-                    f"{source}, line {reader.line_num}: {len(row)} cells, the header has {width}"
-                )
-            yield row
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{source} is not encoded as {encoding}: name its encoding, such as --encoding latin-1"
-        ) from error
-    except csv.Error as error:
-        raise InputError(f"{source}, line {reader.line_num}: {error}") from error
-
-
-@contextmanager
-def _appending(out: Path, new: bool) -> Iterator[IO[str]]:
-    try:
-        file = out.open("x" if new else "a", encoding="utf-8", newline="")
+        return out.open("a" if resume else "x", encoding="utf-8", errors="replace", newline="")
     except FileExistsError as error:
         raise InputError(
             f"{out} is there already: add --resume to go on with it, or name another --out"
         ) from error
-    with file:
-        yield file
 
 
-def _continue(table: Table, names: Row, width: int, rows: Iterator[Row]) -> int:
-    """Cut a half row off the output and pass over the rows that it has: how many.
+def _continue(
+    model: Classifier, table: Table, names: Row, width: int, rows: Iterator[Row]
+) -> Tally:
+    """Cut a half row off the output and pass over the rows that it has.
 
-    width: cells of an input row. Raises `InputError` where the output is of other rows.
+    width: cells of an input row. Raises `InputError` where the output is another table, of other
+    rows, or of a model with other labels; then nothing is cut.
     """
     if not table.out.is_file():
         raise InputError(f"{table.out} is not there: leave --resume out")
-    end = count = 0
+    end, tally = 0, Tally()
     for row, behind in _whole_rows(table.out):
         if not end and row != names:
             raise InputError(f"{table.out} has other columns: name another --out")
         if end:
-            count += 1
-            if next(rows, None) != row[:width]:
+            tally.before += 1
+            tally.empty += not row[-1]
+            known = row[-1] == "" or len(model.labels) < 2 or row[width] in model.labels
+            if next(rows, None) != row[:width] or not known:
                 raise InputError(
-                    f"row {count} of {table.out} is not that of {table.source}: name another --out"
+                    f"row {tally.before} of {table.out} is not that of {table.source} with a "
+                    "label of this model: name another --out"
                 )
         end = behind
+    if not end and not _begins(table.out, names):
+        raise InputError(f"{table.out} is another file: name another --out")
     os.truncate(table.out, end)
-    return count
+    return tally
+
+
+def _begins(out: Path, names: Row) -> bool:
+    """Whether the file is the beginning of a header."""
+    header = io.StringIO(newline="")
+    csv.writer(header, csv.excel_tab if separator(out) == "\t" else csv.excel).writerow(names)
+    whole = header.getvalue().encode()
+    with out.open("rb") as file:
+        return whole.startswith(file.read(len(whole) + 1))
 
 
 def _whole_rows(path: Path) -> Iterator[tuple[Row, int]]:
@@ -210,10 +191,12 @@ def _whole_rows(path: Path) -> Iterator[tuple[Row, int]]:
                 read += len(line)
                 yield line.decode()
 
-    reader = csv.reader(lines(), delimiter=_separator(path), strict=True)
+    reader = csv.reader(lines(), delimiter=separator(path), strict=True)
     while True:
         try:
             row = next(reader)
+        except UnicodeError as error:
+            raise InputError(f"{path} is another file: name another --out") from error
         except (StopIteration, csv.Error):  # the latter: a quoted cell has no end
             return
         yield row, read

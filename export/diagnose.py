@@ -125,9 +125,12 @@ def _sentences(
     """Texts and, of a task's split, labels."""
     from inhibi.kd.data import find_task, load_split
     from inhibi.kd.examples import label_ids
+    from inhibi.kd.own_data import NAME
 
     if chosen.file:
         return _lines(chosen.file, chosen.limit, fields), None
+    if task_name == NAME:
+        raise InputError("this student has a table of its own: name texts with --file")
     task = find_task(task_name)
     rows = load_split(task, chosen.split, chosen.data_dir)
     if not len(rows):

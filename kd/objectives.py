@@ -67,7 +67,11 @@ class AlignObjective(Objective):
             self.teachers[0](**inputs)
         found = parts(self.model)
         losses = [
-            relative_error(layer_context(layer, x, valid, found.heads), context, valid)
+            relative_error(
+                convert_to_fp32(layer_context(layer, x, valid, found.heads)),
+                convert_to_fp32(context),
+                valid,
+            )
             for layer, x, context in zip(found.layers, hidden, contexts, strict=True)
         ]
         return torch.stack(losses).sum()

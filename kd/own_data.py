@@ -1,9 +1,10 @@
 """A user's own table of texts and labels: CSV, TSV, JSON lines, parquet, or a hub's data set."""
 
-import csv
+import json
+import math
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inhibi.engine.errors import InputError, say
+from inhibi.engine.rows import Row, place, read_rows
 from inhibi.kd.data import Task, import_datasets
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ COLUMNS = ("text", "text_pair")
 HELD_BACK = 0.1  # of each label's examples, where no validation table is given
 LARGEST = 500 * 2**20  # bytes of a table; all of its texts are kept in memory
 SHOWN = 5  # rows that are named
-READERS = {".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
+OPTIONS = "--text-column and --label-column"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def read_own(
     train: str, validation: str | None, columns: Columns, encoding: str
 ) -> "tuple[Task, Dataset, Dataset]":
     """The task that a table defines, its training and its validation examples, with the label ids
-    in a column `label`. Without `validation` a tenth of each label's examples is held back.
+    in a column `label`. Without `validation` a tenth of each label's texts is held back.
 
     Rows without a text or a label are left out and named on standard error, labels are counted
     there. Raises `InputError`.
@@ -53,6 +55,7 @@ def read_own(
     table = read_table(train, "train", columns, encoding)
     names = label_names(table)
     task = own_task(len(columns.texts), names)
+    rows = _dataset(table, task)
     if validation:
         other = read_table(validation, "validation", columns, encoding)
         unknown = Counter(label for label in other.labels if label not in names)
@@ -60,14 +63,12 @@ def read_own(
             named = ", ".join(f"{label!r} ({count})" for label, count in unknown.most_common(SHOWN))
             raise InputError(f"{validation} has labels that {train} has not: {named}")
         held = _dataset(other, task)
-        rows = _dataset(table, task)
     else:
-        whole = _dataset(table, task)
-        kept, held_back = split(table.labels, HELD_BACK)
-        rows, held = whole.select(kept), whole.select(held_back)
+        kept, held_back = split(table, HELD_BACK)
+        rows, held = rows.select(kept), rows.select(held_back)
         if not held_back:
             raise InputError(
-                f"{train} has too few examples of a label to hold some back: name others with "
+                f"{train} has too few texts of each label to hold some back: name others with "
                 "--validation"
             )
     _say_counts(train, rows, names)
@@ -82,21 +83,11 @@ def own_task(texts: int, labels: Sequence[str]) -> Task:
 
 def read_table(name: str, part: str, columns: Columns, encoding: str) -> Table:
     """The usable rows of a file, or of this split of a data set on the hub. Raises `InputError`."""
-    rows = _load(name, part, encoding)
     needed = (*columns.texts, columns.label)
-    missing = [column for column in needed if column not in rows.column_names]
-    if missing:
-        raise InputError(
-            f"{name} has no column {', '.join(missing)} but {', '.join(rows.column_names)}: "
-            "see --text-column and --label-column"
-        )
-    names = getattr(rows.features[columns.label], "names", None)
     texts, labels = [], []
     left_out: dict[str, list[int]] = {"no text": [], "no label": []}
-    for number, row in enumerate(zip(*(rows[column] for column in needed), strict=True), 1):
-        *parts, label = (_string(value) for value in row)
-        if names is not None and label:
-            label = names[int(label)] if int(label) >= 0 else ""
+    for number, row in enumerate(_rows(name, part, needed, encoding), 1):
+        *parts, label = (cell.strip() for cell in row)
         if not all(parts):
             left_out["no text"].append(number)
         elif not label:
@@ -126,82 +117,126 @@ def label_names(table: Table) -> tuple[str, ...]:
             "is --label-column the right one?"
         )
     try:
-        return tuple(sorted(names, key=float))
+        numbers = {name: float(name) for name in names}
     except ValueError:
         return tuple(sorted(names))
+    finite = all(map(math.isfinite, numbers.values()))
+    return tuple(sorted(names, key=lambda name: (numbers[name] if finite else 0, name)))
 
 
-def split(labels: Sequence[str], share: float) -> tuple[list[int], list[int]]:
-    """Numbers of the examples to train on and of those held back, in order: of every label this
-    share, rounded, always the same ones."""
+def split(table: Table, share: float) -> tuple[list[int], list[int]]:
+    """Numbers of the examples to train on and of those held back, in order: of the texts of every
+    label this share, rounded, always the same ones. Equal texts stay together."""
     draw = np.random.default_rng(0)
-    by_label: dict[str, list[int]] = {}
-    for number, label in enumerate(labels):
-        by_label.setdefault(label, []).append(number)
-    held: list[int] = []
-    for numbers in by_label.values():
-        held += draw.permutation(numbers)[: round(share * len(numbers))].tolist()
-    return sorted(set(range(len(labels))) - set(held)), sorted(held)
+    by_label: dict[str, dict[tuple[str, ...], None]] = {}
+    for texts, label in zip(table.texts, table.labels, strict=True):
+        by_label.setdefault(label, {})[texts] = None
+    held: set[tuple[str, ...]] = set()
+    for distinct in by_label.values():
+        order = draw.permutation(len(distinct))[: round(share * len(distinct))]
+        held |= {list(distinct)[i] for i in order}
+    numbers = range(len(table.texts))
+    kept = [i for i in numbers if table.texts[i] not in held]
+    return kept, [i for i in numbers if table.texts[i] in held]
 
 
-def _load(name: str, part: str, encoding: str) -> "Dataset":
+def _rows(name: str, part: str, columns: Sequence[str], encoding: str) -> Iterator[Row]:
+    """These cells of every row, as texts. Raises `InputError`."""
     path = Path(name)
-    if not path.is_file():
-        return _load_from_hub(name, part)
-    if path.stat().st_size > LARGEST:
-        raise InputError(
-            f"{name} has {path.stat().st_size / 2**20:,.0f} MB, training reads "
-            f"{LARGEST >> 20} at most: take a sample of its rows"
-        )
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise InputError(f"{name} is none of {', '.join(READERS)}: name a file of such a kind")
-    datasets = import_datasets()
-    try:
-        options: dict[str, Any] = {"encoding": encoding} if reader == "json" else {}
-        if reader == "csv":
-            options = _csv_options(path, encoding)
-        return datasets.load_dataset(reader, data_files=name, split="train", **options)
-    except Exception as error:  # the readers' errors have no common base
-        reason = error.__cause__ or error
-        if isinstance(reason, UnicodeError) or type(reason) is LookupError:
+    kind = path.suffix.lower()
+    if path.is_file() or kind in READERS:
+        if kind not in READERS:
+            raise InputError(f"{name} is none of {', '.join(READERS)}: name a file of such a kind")
+        if path.is_file() and path.stat().st_size > LARGEST:
             raise InputError(
-                f"{name} is not encoded as {encoding}: name its encoding, "
-                "such as --encoding latin-1"
-            ) from error
-        said = " ".join(str(reason).split())[:200]
-        if "corresponds to no data" in said:
-            raise InputError(f"{name} has no rows") from error
-        raise InputError(f"{name} cannot be read as {reader}: {said or 'it is empty'}") from error
+                f"{name} has {path.stat().st_size / 2**20:,.0f} MB, training reads "
+                f"{LARGEST >> 20} at most: take a sample of its rows"
+            )
+        yield from READERS[kind](path, columns, encoding)
+    elif path.is_dir():
+        raise InputError(f"{name} is a folder: name a file")
+    else:
+        yield from _hub_rows(name, part, columns)
 
 
-def _csv_options(path: Path, encoding: str) -> dict[str, Any]:
-    """All columns are texts as they stand there, such as "NA", "null" and "007"."""
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    datasets = import_datasets()
-    with path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
-        header = next(csv.reader(file, delimiter=separator), [])
-    string = datasets.Value("string")
-    return {
-        "sep": separator,
-        "encoding": encoding,
-        "keep_default_na": False,
-        "features": datasets.Features(dict.fromkeys(header, string)),
-    }
+def _separated_rows(path: Path, columns: Sequence[str], encoding: str) -> Iterator[Row]:
+    with read_rows(path, encoding) as (header, rows):
+        places = [place(name, header, path, OPTIONS) for name in columns]
+        for row in rows:
+            yield [row[place] for place in places]
 
 
-def _load_from_hub(name: str, part: str) -> "Dataset":
+def _json_rows(path: Path, columns: Sequence[str], encoding: str) -> Iterator[Row]:
     try:
-        return import_datasets().load_dataset(name, split=part)
+        with path.open(encoding=encoding) as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    row = json.loads(line)
+                    _check_columns(f"{path}, line {number}", list(row), columns)
+                    yield [_cell(row[name], path) for name in columns]
+    except FileNotFoundError as error:
+        raise InputError(f"no file {path}") from error
+    except UnicodeError as error:
+        raise InputError(
+            f"{path} is not encoded as {encoding}: name its encoding, such as --encoding latin-1"
+        ) from error
+    except (LookupError, TypeError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"{path} is no file of JSON lines, one object in each ({error})"
+        ) from error
+
+
+def _parquet_rows(path: Path, columns: Sequence[str], _: str) -> Iterator[Row]:
+    import_datasets()  # pyarrow comes with it
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path)
+    except FileNotFoundError as error:
+        raise InputError(f"no file {path}") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged or no parquet file ({error})") from error
+    _check_columns(str(path), table.column_names, columns)
+    for row in zip(*(table.column(name).to_pylist() for name in columns), strict=True):
+        yield [_cell(value, path) for value in row]
+
+
+def _hub_rows(name: str, part: str, columns: Sequence[str]) -> Iterator[Row]:
+    try:
+        rows = import_datasets().load_dataset(name, split=part)
     except Exception as error:  # of the hub, of the network, of the data set's own files
         said = " ".join(str(error).split())[:200]
         raise InputError(
             f"{name} is no file, and no data set of the hub with a split {part} ({said})"
         ) from error
+    _check_columns(name, rows.column_names, columns)
+    names = getattr(rows.features[columns[-1]], "names", None)
+    for *texts, label in zip(*(rows[column] for column in columns), strict=True):
+        if names is not None and label is not None:
+            label = names[label] if label >= 0 else None
+        yield [_cell(value, name) for value in (*texts, label)]
 
 
-def _string(value: object) -> str:
-    return "" if value is None else str(value).strip()
+READERS = {
+    ".csv": _separated_rows,
+    ".tsv": _separated_rows,
+    ".jsonl": _json_rows,
+    ".parquet": _parquet_rows,
+}
+
+
+def _check_columns(name: str, have: Sequence[str], needed: Sequence[str]) -> None:
+    for column in needed:
+        if column not in have:
+            raise InputError(
+                f"{name} has no column {column!r} but {', '.join(have)}: see {OPTIONS}"
+            )
+
+
+def _cell(value: object, name: object) -> str:
+    if isinstance(value, list | dict):
+        raise InputError(f"{name} has lists or objects for texts or labels: see {OPTIONS}")
+    return "" if value is None else str(value)
 
 
 def _dataset(table: Table, task: Task) -> "Dataset":

@@ -96,6 +96,7 @@ def _describe_head(model: PreTrainedModel, task: Task, labels: Sequence[str]) ->
     model.config.label2id = {label: i for i, label in enumerate(labels)}
     model.config.problem_type = None if task.labels else "regression"
     model.config.finetuning_task = task.name
+    model.config.texts = len(task.columns)
 
 
 def _reason(error: Exception) -> str:

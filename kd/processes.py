@@ -3,10 +3,13 @@ first."""
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed
+
+from inhibi.engine.errors import InputError
 
 T = TypeVar("T")
 
@@ -16,7 +19,8 @@ def join() -> None:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         from accelerate import PartialState
 
-        PartialState(cpu=not torch.cuda.is_available())
+        # The first process scores each stage alone, the others wait.
+        PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(hours=12))
 
 
 def count() -> int:
@@ -30,17 +34,18 @@ def rank() -> int:
 
 
 def first_does(work: Callable[[], T]) -> T:
-    """In all processes what `work` gives, or raises, in the first; the others do not call it."""
+    """In all processes what `work` gives, or raises as `InputError`, in the first one, which alone
+    calls it."""
     if count() == 1:
         return work()
-    made: list[T | Exception | None] = [None]
+    made: list[T | InputError | None] = [None]
     if rank() == 0:
         try:
             made[0] = work()
-        except Exception as error:
-            made[0] = error
+        except InputError as error:
+            made[0] = InputError(str(error))
     distributed.broadcast_object_list(made, src=0)
-    if isinstance(made[0], Exception):
+    if isinstance(made[0], InputError):
         raise made[0]
     return made[0]  # type: ignore[return-value]
 

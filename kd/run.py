@@ -42,6 +42,11 @@ class Run:
     student: str | None = None
     own: "Mapping[str, Dataset] | None" = None
 
+    @property
+    def held_back(self) -> bool:
+        """Whether stages are scored on examples held back from the training split."""
+        return bool(self.recipe.held_back) and self.own is None
+
     def load(self, split: str) -> "Dataset":
         """The examples of a split. Raises `InputError`."""
         return load_split(self.task, split, self.data_dir) if self.own is None else self.own[split]
@@ -74,6 +79,11 @@ class Run:
                     "or set texts = 0 in a recipe of your own"
                 )
         load_texts(list(self.texts))
+        if not all(map(len, self.rows)):
+            raise InputError(
+                "no example is left to train on, or to score on: give more of them, or set "
+                "held_back = 0"
+            )
         if r.task_agnostic and not (r.align.texts and r.distill.texts):
             raise InputError("a task-agnostic recipe needs texts in [align] and [distill]")
         if not self.finished("teacher"):
@@ -138,9 +148,10 @@ class Run:
 
     @cached_property
     def rows(self) -> "tuple[Dataset, Dataset]":
-        """The examples to train on and those to score stages on."""
+        """The examples to train on and those to score stages on: of a user's own table always its
+        validation examples."""
         train = self.load("train")
-        if self.recipe.held_back:
+        if self.held_back:
             return hold_back(train, self.task, self.recipe.held_back)
         return train, self.load(self.task.validation[0])
 

@@ -14,11 +14,13 @@ class BatchTrainer(Trainer):
     """Trains an objective on batches that were drawn beforehand: the same ones after a resume.
 
     Of several processes each takes its share of every batch, and the losses are means over all:
-    they train as one process does. (A batch of fewer examples than processes is met by some twice.)
+    without dropout they train as one process does. (A batch of fewer examples than processes is met
+    by some twice.)
     """
 
     def __init__(self, *args: Any, train_batches: list[list[int]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.model_accepts_loss_kwargs = False  # objectives know their counts: none are gathered
         self.train_batches = train_batches
         self.since = time.perf_counter()
 

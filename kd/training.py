@@ -67,7 +67,7 @@ def _finish(
             "stage": name,
             "steps": int(history[-1]["step"]) if history else 0,
             "seconds": sum(entry["seconds"] for entry in history) if history else None,
-            "split": "held back" if run.recipe.held_back else run.task.validation[0],
+            "split": "held back" if run.held_back else run.task.validation[0],
             "score": validate(run, model),
             "log": history,
         },
@@ -118,7 +118,7 @@ def last_checkpoint(folder: Path) -> str | None:
 
 
 def arguments(folder: Path, stage: Stage, seed: int) -> TrainingArguments:
-    return TrainingArguments(
+    made = TrainingArguments(
         output_dir=str(folder / "checkpoints"),
         max_steps=stage.steps,
         learning_rate=stage.learning_rate,
@@ -137,3 +137,5 @@ def arguments(folder: Path, stage: Stage, seed: int) -> TrainingArguments:
         remove_unused_columns=False,
         dataloader_pin_memory=False,
     )
+    made._n_gpu = min(made.n_gpu, 1)  # several GPUs have a process each (torchrun)
+    return made

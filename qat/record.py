@@ -42,7 +42,11 @@ def _data(chosen: argparse.Namespace, task: Task) -> dict[str, Any]:
     return {
         "train": _file(chosen.train),
         "validation": chosen.validation and _file(chosen.validation),
-        "columns": [chosen.text_column, chosen.text_pair_column, chosen.label_column],
+        "columns": [
+            *(chosen.text_column or "text", chosen.text_pair_column),
+            chosen.label_column or "label",
+        ],
+        "encoding": chosen.encoding or "utf-8",
         "texts": len(task.columns),
         "labels": task.labels and list(task.labels),
     }
@@ -114,6 +118,8 @@ def read(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder} is no run of qat-train: it has no run.json")
     try:
         made: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        if not isinstance(made, dict):
+            raise TypeError("it is no object")
         task_of(made)
         return made
     except (KeyError, TypeError, ValueError) as error:

@@ -14,16 +14,23 @@ from inhibi.engine.errors import InputError
 from inhibi.engine.model import load
 from inhibi.export.cli import main as export_onnx
 from inhibi.kd import own_data
-from inhibi.kd.own_data import Columns, read_own, split
+from inhibi.kd.own_data import Columns, Table, label_names, read_own, split
 from inhibi.qat.train import main as qat_train
 
-ROWS = [("a good film", "great"), ("bad and dull", "poor"), ("it was cold", "so-so")] * 20
+ROWS = [
+    (f"{text} {word}", label)
+    for word in "abcdefghijklmnopqrst"
+    for text, label in (("a good film", "great"), ("bad, dull", "poor"), ("cold", "so-so"))
+]
+FRENCH = (("très bon", "good"), ("mauvais", "bad"))
 COLUMNS = Columns(("review",), "verdict")
 
 
 def csv_text(rows: list[tuple[str, str]], separator: str = ",") -> str:
     lines = [separator.join(("review", "verdict", "more"))]
-    return "\n".join([*lines, *(separator.join((*row, "x")) for row in rows)]) + "\n"
+    return (
+        "\n".join([*lines, *(separator.join((f'"{row[0]}"', row[1], "x")) for row in rows)]) + "\n"
+    )
 
 
 @pytest.fixture
@@ -66,12 +73,14 @@ def test_every_kind_of_file_gives_the_same(
     assert "held back: 6 examples: great 2, poor 2, so-so 2" in said
 
 
-def test_the_same_examples_are_held_back_always() -> None:
-    labels = [label for _, label in ROWS]
-    assert split(labels, 0.1) == split(labels, 0.1)
-    kept, held = split(labels, 0.25)
-    assert sorted(kept + held) == list(range(60))
-    assert [labels[i] for i in held].count("poor") == 5
+def test_the_same_texts_are_held_back_always_and_together() -> None:
+    rows = ROWS * 2
+    table = Table("mine", [(text,) for text, _ in rows], [label for _, label in rows])
+    assert split(table, 0.1) == split(table, 0.1)
+    kept, held = split(table, 0.25)
+    assert sorted(kept + held) == list(range(120))
+    assert [rows[i][1] for i in held].count("poor") == 10
+    assert not {rows[i][0] for i in held} & {rows[i][0] for i in kept}
 
 
 def test_a_validation_table_is_taken_as_it_is(table: Path, tmp_path: Path) -> None:
@@ -101,34 +110,42 @@ def test_numbers_are_labels_in_their_order(tmp_path: Path) -> None:
 
 def test_pairs(tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
-    path.write_text("a,b,same\n" + "good film,great film,yes\ngood film,bad film,no\n" * 10)
+    rows = (f"good {i},great film,yes\ngood {i},bad film,no\n" for i in range(10))
+    path.write_text("a,b,same\n" + "".join(rows))
     task, kept, _ = read(path, Columns(("a", "b"), "same"))
     assert task.columns == ("text", "text_pair")
-    assert set(zip(kept["text"], kept["text_pair"], strict=True)) == {
-        ("good film", "great film"),
-        ("good film", "bad film"),
-    }
+    pairs = {(f"good {i}", f"{word} film") for i in range(10) for word in ("great", "bad")}
+    assert set(zip(kept["text"], kept["text_pair"], strict=True)) < pairs
+    assert len(kept) == 18
 
 
 def test_another_encoding(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
-    path.write_bytes(csv_text([("très bon", "good"), ("mauvais", "bad")] * 10).encode("latin-1"))
+    rows = [(f"{text} {i}", label) for i in range(10) for text, label in FRENCH]
+    path.write_bytes(csv_text(rows).encode("latin-1"))
     with pytest.raises(InputError, match=r"is not encoded as utf-8: name its encoding, such as"):
         read(path)
     _, kept, _ = read(path, encoding="latin-1")
-    assert "très bon" in kept["text"]
+    assert any("très bon" in text for text in kept["text"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf-8-sig"])
+def test_a_byte_order_mark_is_no_text(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(csv_text(ROWS), encoding="utf-8-sig")
+    assert len(read(path, encoding=encoding)[1]) == 54
 
 
 def mistakes() -> dict[str, tuple[str, str, str]]:
     """File name, content and what is said."""
     return {
-        "no file": ("none.csv", "", "is no file"),
-        "empty": ("mine.csv", "EMPTY", "cannot be read as csv"),
-        "header only": ("mine.csv", "review,verdict\n", "has no rows"),
+        "no file": ("none.csv", "", "no file"),
+        "empty": ("mine.csv", "EMPTY", "is empty"),
+        "header only": ("mine.csv", "review,verdict\n", "has no row with a text"),
         "column": (
             "mine.csv",
             "text,label\na,b\n",
-            "has no column review, verdict but text, label",
+            "has no column 'review' but text, label",
         ),
         "one label": ("mine.csv", csv_text([("a", "good")] * 5), "has one label only, 'good'"),
         "text as label": (
@@ -136,10 +153,19 @@ def mistakes() -> dict[str, tuple[str, str, str]]:
             csv_text([(f"text {i}", f"text {i}") for i in range(9)]),
             "has 9 different labels in 9 rows: is --label-column the right one?",
         ),
-        "too few": ("mine.csv", csv_text([("a", "x"), ("b", "y")] * 2), "has too few examples"),
+        "too few": ("mine.csv", csv_text([("a", "x"), ("b", "y")] * 2), "has too few texts"),
         "kind": ("mine.xlsx", "PK", "is none of .csv, .tsv"),
+        "shifted": (
+            "mine.csv",
+            "review,verdict\ngood, film,3\n",
+            "line 2: 3 cells, the header has 2",
+        ),
+        "twice": ("mine.csv", "review,review,verdict\na,b,c\n", "has two columns 'review'"),
+        "lists": ("mine.jsonl", '{"review": ["a"], "verdict": "x"}', "has lists or objects"),
+        "no parquet": ("mine.parquet", "text", "is damaged or no parquet file"),
+        "hub": ("mine", "", "no data set of the hub with a split train"),
         "no labels": ("mine.csv", "review,verdict\na,\nb,\n", "has no row with a text and a label"),
-        "json": ("mine.jsonl", "{no json", "cannot be read as json"),
+        "json": ("mine.jsonl", "{no json", "is no file of JSON lines"),
     }
 
 
@@ -184,6 +210,7 @@ def test_from_a_table_to_a_file(
     assert described["data"]["labels"] == ["great", "poor", "so-so"]
     metrics = json.loads((run / "teacher" / "metrics.json").read_text())
     assert metrics["steps"] == 4  # of 40: two passes of two batches
+    assert metrics["split"] == "validation"
     file = tmp_path / "mine.onnx"
     export_onnx([str(run), "-o", str(file)])
     model = load(file)
@@ -192,6 +219,25 @@ def test_from_a_table_to_a_file(
     with pytest.raises(SystemExit):
         train_own(table, teacher, run, *columns)
     assert "already holds a run" in capsys.readouterr().err
+
+
+def test_the_users_validation_table_scores_the_stages(
+    table: Path, teacher: Path, tmp_path: Path
+) -> None:
+    """Whatever share the recipe holds back."""
+    other = write_like(tmp_path / "other.csv", ROWS[:8])
+    columns = ("--text-column", "review", "--label-column", "verdict")
+    more = ("--validation", str(other), "--no-qat")
+    run = train_own(table, teacher, tmp_path / "run", *columns, *more, recipe="held_back = 0.5\n")
+    metrics = json.loads((run / "distill" / "metrics.json").read_text())
+    assert metrics["split"] == "validation"
+    assert metrics["score"]["accuracy"] in [i / 8 for i in range(9)]
+
+
+def test_labels_with_one_value_have_one_order() -> None:
+    names = label_names(Table("mine", [("a",)] * 8, ["1", "01", "1.0", "2"] * 2))
+    assert names == ("01", "1", "1.0", "2")
+    assert label_names(Table("mine", [("a",)] * 6, ["nan", "2", "1"] * 2)) == ("1", "2", "nan")
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,10 @@ def train(inputs: Path, run: Path, *launcher: str) -> subprocess.CompletedProces
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
 
 
-def loss(run: Path, stage: str) -> float:
+def logged(run: Path, stage: str, what: str) -> float:
+    """What was logged last."""
     log = json.loads((run / stage / "metrics.json").read_text())["log"]
-    return next(entry["loss"] for entry in reversed(log) if "loss" in entry)
+    return next(entry[what] for entry in reversed(log) if what in entry)
 
 
 @pytest.mark.slow
@@ -57,12 +58,12 @@ def test_two_processes_end_with_the_loss_of_one(inputs: Path, tmp_path: Path) ->
         done = train(inputs, run, *launcher)
         assert done.returncode == 0, done.stderr[-3000:]
     for stage in ("align", "distill", "qat"):
-        assert loss(together, stage) == pytest.approx(loss(alone, stage), rel=1e-3), stage
+        for what in ("loss", "grad_norm"):  # of AdamW's steps the norm alone shows its scale
+            expected = pytest.approx(
+                logged(alone, stage, what), rel=1e-2 if what == "grad_norm" else 1e-3
+            )
+            assert logged(together, stage, what) == expected, (stage, what)
     assert (together / "ptq" / "model.safetensors").is_file()
-    # Both have trained: neither ends where it began.
-    for run in (alone, together):
-        first = json.loads((run / "distill" / "metrics.json").read_text())["log"][0]
-        assert first["grad_norm"] > 0
 
 
 @pytest.mark.slow

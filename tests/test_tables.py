@@ -56,7 +56,7 @@ def test_all_columns_are_kept_and_answers_added(
 ) -> None:
     status, said = infer(table, tmp_path / name)
     assert status == 0
-    assert "18 rows answered now, 0 of them without a text" in said
+    assert "18 rows; 0 without a text" in said
     header, *rows = read(tmp_path / name)
     assert header == ["id", "review", "more", "label", "probability"]
     assert [row[:3] for row in rows] == read(table)[1:]
@@ -119,7 +119,8 @@ def test_another_encoding(tmp_path: Path, infer: Infer) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "is empty: nothing to classify"),
+        ("", "is empty"),
+        ("review,id,review\na,b,c\n", "has two columns 'review'"),
         ("text\na\n", "has no column 'review' but text"),
         ("review,id\na\n", "line 2: 1 cells, the header has 2"),
         ('review\n"never ends', "line 2: unexpected end of data"),
@@ -138,7 +139,7 @@ def test_other_files_and_options(table: Path, tmp_path: Path, infer: Infer) -> N
         (tmp_path / "none.csv", "out.csv", (), "no file"),
         (tmp_path / "in.xlsx", "out.csv", (), "is no table: name a .csv or .tsv"),
         (table, "out.txt", (), "is no table: name a .csv or .tsv"),
-        (table, "out.csv", ("--text-pair-column", "more"), "takes 1 texts for each row"),
+        (table, "out.csv", ("--text-pair-column", "more"), "takes one text in each row"),
         (table, "out.csv", ("--json",), "are not for tables"),
         (table, "no/folder/out.csv", (), "No such file or directory"),
     ):
@@ -169,3 +170,40 @@ def test_what_is_written_stays_when_the_disk_is_full(
     assert len(read(tmp_path / "out.csv")) == 9
     assert infer(table, tmp_path / "out.csv", "--resume")[0] == 0
     assert (tmp_path / "out.csv").read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "content", [b"my notes", b'"never closed\nmore\n', b"a,b\rc,d\r", b"\xff\n"]
+)
+def test_a_file_that_is_no_output_of_ours_is_not_touched(
+    content: bytes, table: Path, tmp_path: Path, infer: Infer
+) -> None:
+    (tmp_path / "out.csv").write_bytes(content)
+    status, said = infer(table, tmp_path / "out.csv", "--resume")
+    assert (status, "name another --out" in said) == (2, True)
+    assert (tmp_path / "out.csv").read_bytes() == content
+
+
+def test_answers_of_another_model_are_not_continued(
+    table: Path, tmp_path: Path, infer: Infer
+) -> None:
+    infer(table, tmp_path / "out.csv")
+    changed = (tmp_path / "out.csv").read_text("utf-8").replace("negative", "bad")
+    changed = changed.replace("positive", "great")
+    (tmp_path / "out.csv").write_text(changed, "utf-8")
+    status, said = infer(table, tmp_path / "out.csv", "--resume")
+    assert (status, "with a label of this model" in said) == (2, True)
+
+
+def test_a_resumed_table_counts_its_empty_rows(tmp_path: Path, infer: Infer) -> None:
+    source = write(tmp_path / "in.csv", [["review"], ["good"], [""], ["bad"]])
+    assert infer(source, tmp_path / "out.csv")[0] == 1
+    status, said = infer(source, tmp_path / "out.csv", "--resume")
+    assert status == 1
+    assert "0 rows, 3 before; 1 without a text" in said
+    assert len(read(tmp_path / "out.csv")) == 4
+
+
+def test_long_rows_are_named(tmp_path: Path, infer: Infer) -> None:
+    source = write(tmp_path / "in.csv", [["review"], ["good film " * 60]])
+    assert "row 1 is too long: only 40 tokens" in infer(source, tmp_path / "out.csv")[1]

@@ -38,10 +38,10 @@ OWN = "max_length = 24\n" + "".join(
 )
 
 
-def train_own(table: Path, teacher: Path, run: Path, *more: str) -> Path:
+def train_own(table: Path, teacher: Path, run: Path, *more: str, recipe: str = "") -> Path:
     """The same with a table of one's own."""
     file = table.parent / "recipe.toml"
-    file.write_text(f"{OWN}[qat]\nsteps = 2\ncalibration_batches = 2\n")
+    file.write_text(f"{recipe}{OWN}[qat]\nsteps = 2\ncalibration_batches = 2\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(attention, "_compiled", lambda function: function)
         arguments = ("--train", table, "--teacher", teacher, "--recipe", file, "--out", run)

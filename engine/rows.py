@@ -1,0 +1,81 @@
+"""The rows of a CSV or TSV file, read strictly: nothing is guessed, shifted or dropped."""
+
+import codecs
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from inhibi.engine.errors import InputError
+
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+LONGEST = 2**24  # characters of one cell
+
+Row = list[str]
+
+
+def separator(path: Path) -> str:
+    """Between the cells of a file of this name. Raises `InputError`."""
+    if path.suffix.lower() not in SEPARATORS:
+        raise InputError(f"{path} is no table: name a .csv or .tsv file")
+    return SEPARATORS[path.suffix.lower()]
+
+
+@contextmanager
+def read_rows(path: Path, encoding: str) -> Iterator[tuple[Row, Iterator[Row]]]:
+    """The header, and then the rows, each with as many cells; empty lines are left out (of a table
+    with one column they are rows with an empty cell). Raises `InputError`."""
+    csv.field_size_limit(LONGEST)
+    between = separator(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name a file")
+    if not path.is_file():
+        raise InputError(f"no file {path}")
+    with path.open(encoding=_codec(encoding), newline="") as file:
+        reader = csv.reader(file, delimiter=between, strict=True)
+        rows = _checked(reader, path, encoding)
+        header = next(rows, None)
+        if header is None:
+            raise InputError(f"{path} is empty")
+        if len(set(header)) < len(header):
+            twice = next(name for name in header if header.count(name) > 1)
+            raise InputError(f"{path} has two columns {twice!r}: give each a name of its own")
+        yield header, rows
+
+
+def place(name: str, header: Row, path: Path, option: str) -> int:
+    """Where the column stands. Raises `InputError`, which names the option to mend."""
+    if name not in header:
+        raise InputError(f"{path} has no column {name!r} but {', '.join(header)}: see {option}")
+    return header.index(name)
+
+
+def _codec(encoding: str) -> str:
+    """Python's name of it; a byte order mark is read over in UTF-8."""
+    try:
+        name = codecs.lookup(encoding).name
+    except (LookupError, ValueError) as error:
+        raise InputError(f"no encoding {encoding}: name one such as latin-1") from error
+    return "utf-8-sig" if name == "utf-8" else name
+
+
+def _checked(reader: Any, path: Path, encoding: str) -> Iterator[Row]:
+    width = 0
+    try:
+        for row in reader:
+            if not row and width != 1:
+                continue
+            width = width or len(row)
+            if len(row or [""]) != width:
+                raise InputError(
+                    f"{path}, line {reader.line_num}: {len(row)} cells, the header has {width}; "
+                    "cells with a separator need quotes around them"
+                )
+            yield row or [""]
+    except UnicodeError as error:
+        raise InputError(
+            f"{path} is not encoded as {encoding}: name its encoding, such as --encoding latin-1"
+        ) from error
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}") from error
