@@ -24,6 +24,9 @@ UNMASKED = {
 }
 
 
+ROUNDING = 1e-9
+
+
 @dataclass(frozen=True)
 class Floor:
     """measure: the figure, None where the results lack it. at_most: less is better. unmasked: the
@@ -38,7 +41,9 @@ class Floor:
     unmasked: Callable[[Results], float | None] = lambda _: None
 
     def reached(self, value: float) -> bool:
-        return value <= self.target if self.at_most else value >= self.target
+        """To the last digit but rounding's: 1.00 of at most 1 is."""
+        least = value - self.target
+        return least <= ROUNDING if self.at_most else least >= -ROUNDING
 
 
 def _floors() -> list[Floor]:

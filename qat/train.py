@@ -24,8 +24,7 @@ EXAMPLES = """\
 examples:
   qat-train --train mine.csv --text-column review --label-column stars \\
     --teacher distilbert-base-uncased --out runs/mine
-  qat-train --task sst2 --teacher distilbert-base-uncased --recipe sst2 --out runs/sst2 \\
-    --text wiki.parquet
+  qat-train --task sst2 --teacher distilbert-base-uncased --recipe best --out runs/sst2
   export-onnx runs/sst2 -o student.onnx
 """
 
@@ -66,9 +65,7 @@ def options(argv: list[str] | None) -> argparse.Namespace:
         "RUN/distill of a task-agnostic run, whose student is then not aligned again, nor, in a "
         "task-agnostic recipe, distilled",
     )
-    add(
-        "--recipe", help="a TOML file or a packaged recipe's name (default: sst2; own with --train)"
-    )
+    add("--recipe", default="default", help="a TOML file or a packaged recipe's name")
     add("--out", required=True, metavar="RUN", help="the run's folder")
     add("--resume", action="store_true", help="continue the run in RUN")
     add(
@@ -96,7 +93,6 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     for name in OF_TABLES:
         if options.task and getattr(options, name):
             parser.error(f"--{name.replace('_', '-')} is of use with --train only")
-    options.recipe = options.recipe or ("own" if options.train else "sst2")
     return options
 
 

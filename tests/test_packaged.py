@@ -9,12 +9,14 @@ import numpy as np
 import onnx
 import pytest
 
-from benchmarks.joined import join
-from benchmarks.student_scores import JOINED, LENGTHS
+from benchmarks.joined import LENGTHS, TEXTS, joined_examples
+from benchmarks.model_card import section
+from benchmarks.scoring import unpack
 from inhibi.engine import Model, load
 from inhibi.engine.model import packaged
+from inhibi.eval.examples import Examples, examples
 from inhibi.export.check import check
-from inhibi.kd.data import find_task, load_split
+from inhibi.kd.data import find_task
 from inhibi.kd.recipe import read_recipe
 
 SENTENCES = (Path(__file__).parent / "sentences.txt").read_text("utf-8").splitlines()
@@ -33,12 +35,13 @@ def scores() -> dict:  # type: ignore[type-arg]
 
 
 def test_the_scores_are_those_of_this_file(scores: dict) -> None:  # type: ignore[type-arg]
-    assert scores["model_sha256"] == hashlib.sha256(packaged().read_bytes()).hexdigest()
+    found = hashlib.sha256(packaged().read_bytes()).hexdigest()
+    assert scores["models"]["integer"]["sha256"] == found
     assert packaged().stat().st_size < 25e6
 
 
 def test_its_recipe_is_the_packaged_one(student: Model) -> None:
-    assert student.metadata.provenance["recipe_sha256"] == read_recipe("sst2").sha256
+    assert student.metadata.provenance["recipe_sha256"] == read_recipe("best").sha256
 
 
 def test_no_float_between_ids_and_logits() -> None:
@@ -46,20 +49,21 @@ def test_no_float_between_ids_and_logits() -> None:
 
 
 def test_the_card_says_what_was_measured(scores: dict) -> None:  # type: ignore[type-arg]
-    card = packaged().with_suffix(".md").read_text()
-    for name, values in scores["metrics"].items():
-        assert f"{100 * values['accuracy']:.1f} %" in card, name
-    assert scores["model_sha256"] in card
+    assert section(scores) in packaged().with_suffix(".md").read_text("utf-8")
 
 
 def test_the_published_scores_keep_their_floors(scores: dict) -> None:  # type: ignore[type-arg]
-    accuracy = {name: values["accuracy"] for name, values in scores["metrics"].items()}
+    sets = {name: model["sets"] for name, model in scores["models"].items()}
+    accuracy = {name: found["validation"]["metrics"]["accuracy"] for name, found in sets.items()}
     assert accuracy["integer"] >= 0.88
-    assert abs(accuracy["integer"] - accuracy["fake_quantized"]) <= 0.005
-    assert scores["agreement"]["equal_predictions"] >= 0.99
-    assert scores["agreement"]["median_difference"] <= 0.02
-    for values in scores["joined"].values():
-        assert values["integer"] >= values["teacher"] - 0.05
+    assert abs(accuracy["integer"] - accuracy["unquantized"]) <= 0.005
+    assert scores["fake_quantization"]["equal_predictions"] >= 0.99
+    assert scores["fake_quantization"]["median_difference"] <= 0.02
+    for length in LENGTHS:
+        teacher, integer = (
+            sets[name][f"joined {length}"]["metrics"]["accuracy"] for name in ("teacher", "integer")
+        )
+        assert integer >= teacher - 0.05
 
 
 def test_engines_give_equal_logits(student: Model) -> None:
@@ -73,13 +77,12 @@ def test_it_knows_good_from_bad(student: Model) -> None:
 
 
 @pytest.fixture(scope="module")
-def validation(request: pytest.FixtureRequest) -> tuple[list[str], np.ndarray]:
-    """Texts and label ids of SST-2's validation split."""
+def validation(request: pytest.FixtureRequest) -> Examples:
+    """SST-2's validation split."""
     folder = request.config.getoption("--data-dir")
     if not folder:
         pytest.skip("no --data-dir and no INHIBI_DATA")
-    rows = load_split(find_task("sst2"), "validation", folder)
-    return list(rows["sentence"]), np.array(rows["label"])
+    return examples(find_task("sst2"), "validation", folder, None)
 
 
 @pytest.mark.slow
@@ -87,10 +90,10 @@ def validation(request: pytest.FixtureRequest) -> tuple[list[str], np.ndarray]:
 def test_the_whole_validation_set(
     student: Model,
     scores: dict,  # type: ignore[type-arg]
-    validation: tuple[list[str], np.ndarray],
+    validation: Examples,
 ) -> None:
-    """Equal logits on both engines, one by one and packed, in any order; the published accuracy."""
-    texts, labels = validation
+    """Equal logits on both engines, one by one and packed, in any order; the published answers."""
+    texts = validation.texts
     alone = student.logits(texts)
     order = random.Random(0).sample(range(len(texts)), len(texts))
     encoded = [student.tokenizer.encode(texts[i]) for i in order]
@@ -102,26 +105,23 @@ def test_the_whole_validation_set(
     for start in range(0, len(order), 6):
         packed = student.session._engine.run(student.session._feeds(encoded[start : start + 6]))
         assert (packed == alone[order][start : start + 6]).all()
-    accuracy = (alone.argmax(1) == labels).mean()
-    assert accuracy == scores["metrics"]["integer"]["accuracy"]
+    published = scores["models"]["integer"]["sets"]["validation"]["predictions"]
+    assert (alone.argmax(1) == unpack(published)).all()
+    assert (unpack(scores["references"]["validation"]) == validation.references).all()
 
 
 @pytest.mark.slow
 @pytest.mark.data
-@pytest.mark.parametrize("length", LENGTHS)
 def test_joined_sentences(
-    length: int,
     student: Model,
     scores: dict,  # type: ignore[type-arg]
-    validation: tuple[list[str], np.ndarray],
+    validation: Examples,
 ) -> None:
-    texts, labels = validation
-
-    def tokens(text: str) -> int:
-        return len(student.tokenizer.encode(text).ids)
-
-    longer, goal = join(texts, labels.tolist(), length, tokens, JOINED)
-    assert len(longer) == 100
-    assert all(0.9 * length <= tokens(text) <= 1.1 * length for text in longer)
-    accuracy = (student.logits(longer).argmax(1) == np.array(goal)).mean()
-    assert accuracy == scores["joined"][str(length)]["integer"]
+    longer = joined_examples(find_task("sst2"), validation, student.tokenizer)
+    assert tuple(longer) == LENGTHS
+    for length, rows in longer.items():
+        assert len(rows.texts) == TEXTS
+        tokens = [len(student.tokenizer.encode(text).ids) for text in rows.texts]
+        assert all(0.9 * length <= count <= 1.1 * length for count in tokens)
+        published = scores["models"]["integer"]["sets"][f"joined {length}"]["predictions"]
+        assert (student.logits(rows.texts).argmax(1) == unpack(published)).all()
