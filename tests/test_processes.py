@@ -57,11 +57,11 @@ def test_two_processes_end_with_the_loss_of_one(inputs: Path, tmp_path: Path) ->
     for run, launcher in ((alone, ()), (together, TORCHRUN)):
         done = train(inputs, run, *launcher)
         assert done.returncode == 0, done.stderr[-3000:]
-    for stage in ("align", "distill", "qat"):
-        for what in ("loss", "grad_norm"):  # of AdamW's steps the norm alone shows its scale
-            expected = pytest.approx(
-                logged(alone, stage, what), rel=1e-2 if what == "grad_norm" else 1e-3
-            )
+    # AdamW's steps do not tell the gradients' size: their norm does. Where values are rounded,
+    # float differences grow.
+    for stage, tolerance in (("align", 1e-3), ("distill", 1e-3), ("qat", 1e-2)):
+        for what, times in (("loss", 1), ("grad_norm", 10)):
+            expected = pytest.approx(logged(alone, stage, what), rel=times * tolerance)
             assert logged(together, stage, what) == expected, (stage, what)
     assert (together / "ptq" / "model.safetensors").is_file()
 
