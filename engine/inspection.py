@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from inhibi.engine.cli import Parser
-from inhibi.engine.errors import InputError, command
+from inhibi.engine.errors import command
 from inhibi.engine.metadata import FORMAT_VERSION, Metadata
 from inhibi.engine.model import packaged
+from inhibi.engine.student_file import read
 
 if TYPE_CHECKING:
     import onnx
@@ -45,19 +46,8 @@ def main(argv: list[str] | None = None) -> None:
 def inspect(path: Path) -> dict[str, Any]:
     """Architecture, labels, sizes in bytes, accumulator bounds and provenance; each layer's
     operators, parameters and the bits that its products' sums need. Raises `InputError`."""
-    import onnx
-
-    if not path.is_file():
-        raise InputError(f"no model file {path}")
+    model, metadata = read(path)
     content = path.read_bytes()
-    try:
-        model = onnx.load_from_string(content)
-    except Exception as error:  # protobuf's own errors have no common base class
-        raise InputError(f"{path} is no ONNX file, or a damaged one") from error
-    try:
-        metadata = Metadata.parse({entry.key: entry.value for entry in model.metadata_props})
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
     return {
         "file": str(path),
         "bytes": len(content),

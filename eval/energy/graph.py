@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inhibi.engine.errors import InputError
+from inhibi.engine import student_file
 from inhibi.engine.metadata import Metadata
 
 if TYPE_CHECKING:
@@ -93,18 +93,7 @@ class Graph:
 
 def read(path: str | Path) -> Graph:
     """The graph of a student file. `InputError` where it is none."""
-    import onnx
-
-    if not Path(path).is_file():
-        raise InputError(f"no model file {path}")
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except Exception as error:  # protobuf's own errors have no common base class
-        raise InputError(f"{path} is no ONNX file, or a damaged one") from error
-    try:
-        metadata = Metadata.parse({entry.key: entry.value for entry in model.metadata_props})
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    model, metadata = student_file.read(Path(path))
     return Graph(_nodes(model.graph), metadata)
 
 
