@@ -6,6 +6,7 @@ import sys
 from inhibi.engine.cli import Parser, positive, threads
 
 ENGINES = ("ort", "numpy")
+OF_TABLES = ("text_pair_column", "out", "resume", "encoding")
 
 EXAMPLES = """\
 examples:
@@ -77,13 +78,12 @@ def _check(chosen: argparse.Namespace, parser: Parser) -> None:
 
 
 def _check_table(chosen: argparse.Namespace, parser: Parser) -> None:
+    parser.check_only_with(chosen, OF_TABLES, "text_column")
     if not chosen.text_column:
-        for name in ("text_pair_column", "out", "resume", "encoding"):
-            if getattr(chosen, name):
-                parser.error(f"--{name.replace('_', '-')} is of use with --text-column only")
-    elif not chosen.file or not chosen.out:
+        return
+    if not chosen.file or not chosen.out:
         parser.error("--text-column needs --file TABLE and --out TABLE")
-    elif chosen.json or chosen.trace or chosen.diff:
+    if chosen.json or chosen.trace or chosen.diff:
         parser.error("--json, --trace and --diff are not for tables")
 
 

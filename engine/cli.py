@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
@@ -37,6 +38,15 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self.add_argument("--version", action="version", version=f"inhibi {inhibi.__version__}")
+
+    def check_only_with(
+        self, options: argparse.Namespace, names: Sequence[str], needed: str
+    ) -> None:
+        """`InputError` where one of these options is given without the one that it belongs to."""
+        for name in names:
+            if getattr(options, name) and not getattr(options, needed):
+                given, other = (f"--{option.replace('_', '-')}" for option in (name, needed))
+                self.error(f"{given} is of use with {other} only")
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (see {self.prog} --help)")

@@ -9,8 +9,7 @@ from inhibi.engine.errors import InputError
 
 def check_writable(path: Path) -> None:
     """`InputError` where a file cannot be written to `path`: to be asked before long work."""
-    if path.exists() and not path.is_file():
-        raise InputError(f"cannot write {path}: it is no file")
+    _check_kind(path)
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK):
@@ -19,8 +18,7 @@ def check_writable(path: Path) -> None:
 
 def write(path: Path, content: bytes) -> None:
     """Write the file. `InputError` where it cannot be written or `path` is a folder or device."""
-    if path.exists() and not path.is_file():
-        raise InputError(f"cannot write {path}: it is no file")
+    _check_kind(path)
     partial = path.with_name(f"{path.name}.partial")
     try:
         partial.write_bytes(content)
@@ -30,3 +28,8 @@ def write(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def _check_kind(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise InputError(f"cannot write {path}: it is no file")

@@ -51,6 +51,13 @@ def place(name: str, header: Row, path: Path, option: str) -> int:
     return header.index(name)
 
 
+def other_encoding(path: Path, encoding: str) -> InputError:
+    """What to say of a file whose bytes are no text of this encoding."""
+    return InputError(
+        f"{path} is not encoded as {encoding}: name its encoding, such as --encoding latin-1"
+    )
+
+
 def _codec(encoding: str) -> str:
     """Python's name of it; a byte order mark is read over in UTF-8."""
     try:
@@ -74,8 +81,6 @@ def _checked(reader: Any, path: Path, encoding: str) -> Iterator[Row]:
                 )
             yield row or [""]
     except UnicodeError as error:
-        raise InputError(
-            f"{path} is not encoded as {encoding}: name its encoding, such as --encoding latin-1"
-        ) from error
+        raise other_encoding(path, encoding) from error
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: {error}") from error

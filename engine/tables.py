@@ -69,7 +69,7 @@ def classify_table(
         raise InputError(
             f"this model takes {wanted} in each row: see --text-column and --text-pair-column"
         )
-    form = csv.excel_tab if separator(table.out) == "\t" else csv.excel
+    form = _form(table.out)
     with read_rows(table.source, table.encoding) as (header, rows):
         option = "--text-column"
         places = [place(name, header, table.source, option) for name in table.columns]
@@ -169,10 +169,15 @@ def _continue(
     return tally
 
 
+def _form(out: Path) -> type[csv.Dialect]:
+    """How its cells are quoted and parted."""
+    return csv.excel_tab if separator(out) == "\t" else csv.excel
+
+
 def _begins(out: Path, names: Row) -> bool:
     """Whether the file is the beginning of a header."""
     header = io.StringIO(newline="")
-    csv.writer(header, csv.excel_tab if separator(out) == "\t" else csv.excel).writerow(names)
+    csv.writer(header, _form(out)).writerow(names)
     whole = header.getvalue().encode()
     with out.open("rb") as file:
         return whole.startswith(file.read(len(whole) + 1))

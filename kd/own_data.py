@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inhibi.engine.errors import InputError, say
-from inhibi.engine.rows import Row, place, read_rows
+from inhibi.engine.rows import Row, other_encoding, place, read_rows
 from inhibi.kd.data import Task, import_datasets
 
 if TYPE_CHECKING:
@@ -177,9 +177,7 @@ def _json_rows(path: Path, columns: Sequence[str], encoding: str) -> Iterator[Ro
     except FileNotFoundError as error:
         raise InputError(f"no file {path}") from error
     except UnicodeError as error:
-        raise InputError(
-            f"{path} is not encoded as {encoding}: name its encoding, such as --encoding latin-1"
-        ) from error
+        raise other_encoding(path, encoding) from error
     except (LookupError, TypeError, json.JSONDecodeError) as error:
         raise InputError(
             f"{path} is no file of JSON lines, one object in each ({error})"

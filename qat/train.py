@@ -90,9 +90,7 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if (options.task is None) == (options.train is None):
         parser.error("name either a task (--task) or a table of your own (--train)")
-    for name in OF_TABLES:
-        if options.task and getattr(options, name):
-            parser.error(f"--{name.replace('_', '-')} is of use with --train only")
+    parser.check_only_with(options, OF_TABLES, "train")
     return options
 
 

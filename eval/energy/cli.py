@@ -133,7 +133,6 @@ def _options(argv: list[str] | None) -> Namespace:
         "in the same run; repeatable",
     )
     options = parser.parse_args(argv)
-    for name, needed in (("results", "task"), ("data_dir", "task"), ("peer", "measure")):
-        if getattr(options, name) and not getattr(options, needed):
-            parser.error(f"--{name.replace('_', '-')} is of use with --{needed} only")
+    parser.check_only_with(options, ("results", "data_dir"), "task")
+    parser.check_only_with(options, ("peer",), "measure")
     return options

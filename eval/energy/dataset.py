@@ -68,10 +68,8 @@ def on_task(
         name: _mean_energies(graph, lengths, technology, memory)
         for name, technology in technologies.items()
     }
-    own = (
-        "integer inhibitor" if student.metadata.attention == "inhibitor" else "integer dot product"
-    )
-    models = [Accuracy("this file", own, _accuracy(student, rows), 1)]
+    own = BY_ATTENTION[student.metadata.attention, False]
+    models = [Accuracy("this file", own.name, _accuracy(student, rows), 1)]
     models += read_results(results, task, graph) if results else []
     return {
         "task": task.name,

@@ -20,6 +20,7 @@ except ImportError as error:
     raise MissingExtra("eval", "jinja2") from error
 
 PARTS = ("operations", "weights", "activations", "accumulators")
+INTEGERS = (INTEGER_INHIBITOR.name, INTEGER_DOT_PRODUCT.name)
 CHARTED = ("whole_model", "attention_core")
 TEMPLATE = "page.html.jinja"
 
@@ -40,7 +41,7 @@ def render(report: Report) -> str:
         scopes=SCOPES,
         parts=PARTS,
         variants=[variant.name for variant in VARIANTS],
-        integers=(INTEGER_INHIBITOR.name, INTEGER_DOT_PRODUCT.name),
+        integers=INTEGERS,
         technologies={name: _technology(report, name) for name in report["energy"]},
     )
 
@@ -74,7 +75,7 @@ def _kinds(report: Report, name: str, scope: str) -> list[dict[str, Any]]:
     """Energy of operations by kind, for the two integer attentions, the largest first."""
     figures = report["energy"][name]["figures"]
     energies: dict[str, dict[str, float]] = {}
-    for variant in (INTEGER_INHIBITOR.name, INTEGER_DOT_PRODUCT.name):
+    for variant in INTEGERS:
         for node in report["nodes"][variant]:
             if scope == "attention_core" and node["operator"] not in ATTENTIONS:
                 continue
@@ -87,7 +88,7 @@ def _kinds(report: Report, name: str, scope: str) -> list[dict[str, Any]]:
             "label": kind,
             "bars": [
                 (variant, kinds.get(variant, 0.0), 100 * kinds.get(variant, 0.0) / most)
-                for variant in (INTEGER_INHIBITOR.name, INTEGER_DOT_PRODUCT.name)
+                for variant in INTEGERS
             ],
         }
         for kind, kinds in sorted(energies.items(), key=lambda item: -max(item[1].values()))
