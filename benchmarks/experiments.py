@@ -5,7 +5,8 @@
 
 For each seed E0 comes first: the others learn from the teacher that it fine-tunes, task-agnostic
 recipes from the checkpoint as it is, and once: the first seed's student is fine-tuned by all, or
-the one that --distilled names (their spread is that of fine-tuning). Each run is trained in
+the one that --distilled names (their spread is that of fine-tuning). Recipes without alignment
+start from that one, too. Each run is trained in
 RUNS/TASK/RECIPE-SEED and scored into RESULTS/TASK/RECIPE-SEED.json.
 Interrupted, the same command continues.
 """
@@ -97,7 +98,15 @@ def _teacher(chosen: argparse.Namespace, name: str, recipe: Recipe, seed: int) -
     shared = chosen.runs / chosen.task / f"{COMPARATOR}-{seed}" / "teacher"
     if COMPARATOR not in map(_stem, chosen.recipes) and not (shared / "metrics.json").is_file():
         raise InputError(f"{name} learns from {shared}, which is not there: add {COMPARATOR}")
-    return ["--teacher", str(shared), "--trained-teacher"]
+    student = ["--student", _distilled(chosen, name)] if not recipe.align.steps else []
+    return ["--teacher", str(shared), "--trained-teacher", *student]
+
+
+def _distilled(chosen: argparse.Namespace, name: str) -> str:
+    """The student that a recipe without alignment starts from."""
+    if not chosen.distilled:
+        raise InputError(f"{name} starts from a distilled student: name it with --distilled")
+    return str(chosen.distilled)
 
 
 def _stem(recipe: str) -> str:

@@ -136,13 +136,20 @@ TABLES: dict[str, type] = {
 }
 
 
+def packaged() -> dict[str, Path]:
+    """The packaged recipes' files by name: "best", "glue/best"."""
+    return {
+        file.relative_to(FOLDER).with_suffix("").as_posix(): file for file in FOLDER.rglob("*.toml")
+    }
+
+
 def read_recipe(path: str | Path) -> Recipe:
     """The recipe of a TOML file, or of a packaged one by its name. Raises `InputError`."""
     file = Path(path)
     if not file.is_file():
         file = FOLDER / f"{path}.toml"
     if not file.is_file():
-        names = ", ".join(sorted(f.stem for f in FOLDER.glob("*.toml")))
+        names = ", ".join(sorted(packaged()))
         raise InputError(f"no recipe {path}: name a TOML file or one of {names}")
     content = file.read_bytes()
     try:

@@ -6,15 +6,29 @@ import pytest
 
 from inhibi.engine.errors import InputError
 from inhibi.kd.attention import InhibitorSettings
-from inhibi.kd.recipe import FOLDER, read_recipe
+from inhibi.kd.recipe import packaged, read_recipe
 
 
-@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.toml")), ids=lambda file: file.stem)
-def test_packaged_recipes(file: Path) -> None:
-    by_name, by_path = read_recipe(file.stem), read_recipe(file)
+@pytest.mark.parametrize("name", sorted(packaged()))
+def test_packaged_recipes(name: str) -> None:
+    by_name, by_path = read_recipe(name), read_recipe(packaged()[name])
     assert by_name == by_path
     assert by_name.qat.steps > 0
     assert isinstance(by_name.inhibitor, InhibitorSettings)
+
+
+@pytest.mark.parametrize("folder", ["", "glue/"])
+def test_recipes_of_a_comparison_are_quantized_alike(folder: str) -> None:
+    """So that only the method before differs."""
+    assert {read_recipe(f"{folder}{name}").qat for name in ("e0", "e1", "e2", "best")} == {
+        read_recipe(f"{folder}e0").qat
+    }
+
+
+def test_one_task_agnostic_student_serves_all_tasks() -> None:
+    one, other = read_recipe("e1"), read_recipe("glue/e1")
+    for name in ("inhibitor", "align", "distill"):
+        assert getattr(one, name) == getattr(other, name)
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,16 @@ def test_e0_comes_first_and_teaches_the_others(
         steps(arguments("e2"))
 
 
+def test_a_recipe_without_alignment_starts_from_the_distilled_student(
+    arguments: Callable[..., list[str]],
+) -> None:
+    grid = steps(arguments("glue/e0", "glue/best", "--distilled", "other"))
+    assert [step.name.split()[1] for step in grid[::2]] == ["e0-0", "best-0", "e0-1", "best-1"]
+    assert "--trained-teacher --student other" in " ".join(grid[2].command())
+    with pytest.raises(InputError, match=r"glue/best starts .* --distilled"):
+        steps(arguments("glue/e0", "glue/best"))
+
+
 def test_what_is_done_is_left_out_and_what_began_continues(
     arguments: Callable[..., list[str]],
     monkeypatch: pytest.MonkeyPatch,
