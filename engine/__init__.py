@@ -6,9 +6,9 @@ Importing this imports nothing heavy, and never torch, transformers or brevitas.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from inhibi.engine.model import Model, Prediction, load
+    from inhibi.engine.model import Embeddings, Model, Prediction, load
 
-__all__ = ["Model", "Prediction", "load"]
+__all__ = ["Embeddings", "Model", "Prediction", "load"]
 
 
 def __getattr__(name: str) -> Any:

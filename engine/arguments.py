@@ -14,12 +14,14 @@ examples:
   infer --file in.csv --text-column review --out out.csv
   infer --file reviews.txt --json > answers.jsonl
   tail -f reviews.txt | infer -
+  infer --model embed.onnx --embed --json --file sentences.txt > vectors.jsonl
   infer --model mrpc.onnx "$(printf 'He left.\\tHe went away.')"    a pair: a tab between the texts
 
 output: one line for each text or input line, with tabs between label, probability and the text's
 beginning (a regression model: between score and text). A line without an answer is reported on
 standard error and leaves an empty line. --json: objects with text, label, probability (or
-score), logits, tokens, truncated; or with error.
+score), logits, tokens, truncated; or with error. --embed: the vector's int8 numbers instead of
+label and probability; as JSON objects with text, vector, scale, tokens, truncated.
 exit status: 0 all answered; 1 a line has no answer, or --diff found a difference; 2 no answer.
 """
 
@@ -38,6 +40,7 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--int8", action="store_true", help="run an integer student (the default)")
     kind.add_argument("--fp32", action="store_true", help="run the float checkpoint --model DIR")
+    add("--embed", action="store_true", help="print each text's embedding, int8, and no label")
     add("--model", metavar="PATH", help="an exported student (default: the packaged one)")
     add("--engine", choices=ENGINES, default="ort", help="ort: fast; numpy: the readable reference")
     add("--threads", type=threads, default=0, metavar="N", help="of ort, not numpy (default: all)")
@@ -85,6 +88,8 @@ def _check_table(chosen: argparse.Namespace, parser: Parser) -> None:
         parser.error("--text-column needs --file TABLE and --out TABLE")
     if chosen.json or chosen.trace or chosen.diff:
         parser.error("--json, --trace and --diff are not for tables")
+    if chosen.embed:
+        parser.error("--embed is not for tables: its vectors are lines (--json)")
 
 
 def _two_engines(text: str) -> tuple[str, str]:

@@ -3,16 +3,17 @@
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from inhibi.engine import arguments
-from inhibi.engine.answers import report, shown
+from inhibi.engine.answers import Embedding, classify, embed, report, shown
 from inhibi.engine.errors import command, say
 from inhibi.engine.lines import read
 
 if TYPE_CHECKING:
     from inhibi.engine.checkpoint import Checkpoint
-    from inhibi.engine.model import Model
+    from inhibi.engine.model import Model, Prediction
 
 UNANSWERED = 1  # exit status: a line has no answer, or two engines differ
 
@@ -36,15 +37,16 @@ def _classify(options: Namespace) -> int:
     model.tokenizer.length(options.max_length)
     opened = time.perf_counter()
     count = tokens = status = 0
+    answer: "Callable[..., Sequence[Prediction | Embedding]]" = embed if options.embed else classify
     for lines in read(options.text, options.file, options.batch, model.fields):
         texts = [line.text for line in lines if line.text is not None]
-        answers = iter(model.classify(texts, options.max_length, options.batch))
+        answers = iter(answer(model, texts, options.max_length, options.batch))
         for line in lines:
-            answer = None if line.text is None else next(answers)
-            report(line, answer)
-            print(shown(line, answer, options.json))
-            count, tokens = count + 1, tokens + (answer.tokens if answer else 0)
-            status = status if answer else UNANSWERED
+            found = None if line.text is None else next(answers)
+            report(line, found)
+            print(shown(line, found, options.json))
+            count, tokens = count + 1, tokens + (found.tokens if found else 0)
+            status = status if found else UNANSWERED
         sys.stdout.flush()
     if options.verbose:
         name = f"{options.model or 'packaged student'} on {model.runs_on}"

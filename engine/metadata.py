@@ -47,13 +47,19 @@ class Metadata:
     n0: float | None  # None: the papers' plain sum over keys
     task: str
     texts: int  # that one example has: 1, or 2 for a pair
-    problem: str  # classification or regression
+    problem: str  # classification, regression or embedding
     labels: tuple[str, ...]
     output_scale: float
     tokenizer: str
     accumulator_bounds: Mapping[str, int]
     nudged_pairs: int
     provenance: Mapping[str, Any]
+
+    @property
+    def output(self) -> str:
+        """The name of the graph's output: logits int32 [B, labels], or vector uint8 [B, hidden]
+        with zero point 128."""
+        return "vector" if self.problem == "embedding" else "logits"
 
     @classmethod
     def parse(cls, strings: Mapping[str, str]) -> "Metadata":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inhibi.engine.embeddings import Embeddings, expect
 from inhibi.engine.errors import InputError
 from inhibi.engine.text import Encoded, Text, Tokenizer
 
@@ -50,6 +51,7 @@ class Model:
         self.tokenizer = Tokenizer(self.metadata.tokenizer, self.metadata.max_tokens)
         self.fields = self.metadata.texts
         self.labels = self.metadata.labels
+        self.embeds = self.metadata.problem == "embedding"
 
     def classify(
         self, texts: Sequence[Text], max_length: int | None = None, batch: int = 32
@@ -59,8 +61,9 @@ class Model:
         max_length: tokens to read of each, by default as many as the model can. batch: texts
         given to the engine at once; no answer depends on it. InputError: see `Tokenizer.encode`.
         """
+        expect(self.embeds, wanted=False)
         sentences = self.encode(texts, max_length)
-        logits = self._run(sentences, batch)
+        logits = self._logits(sentences, batch)
         metadata = self.metadata
         return [
             predict(text, sentence, row.tolist(), metadata.labels, metadata.output_scale)
@@ -71,7 +74,24 @@ class Model:
         self, texts: Sequence[Text], max_length: int | None = None, batch: int = 32
     ) -> np.ndarray:
         """int32 [B, labels]; times `metadata.output_scale` they are the float model's logits."""
-        return self._run(self.encode(texts, max_length), batch)
+        expect(self.embeds, wanted=False)
+        return self._logits(self.encode(texts, max_length), batch)
+
+    def embed(
+        self, texts: Sequence[Text], max_length: int | None = None, batch: int = 32
+    ) -> Embeddings:
+        """A vector for each text, in their order. InputError as above, and where this student is a
+        classifier."""
+        expect(self.embeds, wanted=True)
+        sentences = self.encode(texts, max_length)
+        parts = [self.session.vectors(some) for some in _slices(sentences, batch)]
+        none = np.empty((0, self.metadata.hidden), np.int8)
+        return Embeddings(
+            np.concatenate([none, *parts]),
+            self.metadata.output_scale,
+            [len(sentence.ids) for sentence in sentences],
+            [sentence.truncated for sentence in sentences],
+        )
 
     def encode(self, texts: Sequence[Text], max_length: int | None = None) -> list[Encoded]:
         """Token ids of each text or pair, as `Tokenizer.encode` gives them."""
@@ -82,7 +102,7 @@ class Model:
             raise InputError(f"this model ({self.metadata.task}) wants each text as a {example}")
         return [self.tokenizer.encode(text, max_length) for text in texts]
 
-    def _run(self, sentences: list[Encoded], batch: int) -> np.ndarray:
+    def _logits(self, sentences: list[Encoded], batch: int) -> np.ndarray:
         parts = [self.session.logits(some) for some in _slices(sentences, batch)]
         empty = np.empty((0, max(1, len(self.metadata.labels))), np.int32)
         return np.concatenate([empty, *parts])

@@ -146,6 +146,16 @@ def dot_product_attention(
     return context
 
 
+def mean_pool(
+    x: Bytes, offsets: Array, multiplier: Array, shift: Array, *, lo: int, hi: int
+) -> Bytes:
+    """Tokens [N, C] to each sentence's mean [B, C], rounded to 1/256 step, then requantized."""
+    starts, n = offsets[:-1], np.diff(_wide(offsets))[:, None]
+    total = np.add.reduceat(_wide(x), starts, axis=0)
+    mean = (512 * total + n) // (2 * n) - 256 * ZERO_POINT
+    return _byte(_req(mean, multiplier, shift, lo, hi))
+
+
 def matmul_integer(a: Bytes, b: Array, zero_point: int = ZERO_POINT) -> NDArray[np.int32]:
     """(a - zero_point) @ b, uint8 [N, K] by int8 [K, M], to int32 [N, M]."""
     return _exact_matmul(a.astype(np.int16) - zero_point, b).astype(np.int32)

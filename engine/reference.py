@@ -34,6 +34,7 @@ OPERATORS = [
     _operator(DOMAIN, "EmbedLayerNorm", ops.embed_layer_norm),
     _operator(DOMAIN, "InhibitorAttention", ops.inhibitor_attention),
     _operator(DOMAIN, "DotProductAttention", ops.dot_product_attention),
+    _operator(DOMAIN, "MeanPool", ops.mean_pool),
     # NumPy multiplies integer matrices without BLAS, a hundred times slower.
     _operator("", "MatMulInteger", ops.matmul_integer),
 ]
@@ -53,8 +54,8 @@ class Reference:
         self._names = [name for node in model.graph.node for name in node.output]
 
     def run(self, feeds: dict[str, np.ndarray]) -> np.ndarray:
-        """logits int32 [B, labels] of packed sentences."""
-        return self._evaluator.run(["logits"], feeds)[0]
+        """The graph's output for packed sentences: see `Metadata.output`."""
+        return self._evaluator.run([self.metadata.output], feeds)[0]
 
     def trace(self, feeds: dict[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
         """Every node's output, in the graph's order."""

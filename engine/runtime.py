@@ -52,7 +52,8 @@ class Runtime:
             self.packed_tokens = 1
 
     def run(self, feeds: dict[str, np.ndarray]) -> np.ndarray:
-        """logits int32 [B, labels] of packed sentences. InputError where a node refuses them."""
+        """The graph's output for packed sentences: see `Metadata.output`. InputError where a node
+        refuses them."""
         n = len(feeds["input_ids"])
         if n > LONG and not self._native:
             warnings.warn(
@@ -60,7 +61,7 @@ class Runtime:
                 Note,
                 stacklevel=3,
             )
-        return _run(self._session, ["logits"], feeds)[0]
+        return _run(self._session, [self.metadata.output], feeds)[0]
 
     def trace(self, feeds: dict[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
         """Every node's output, in the graph's order."""

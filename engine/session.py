@@ -9,6 +9,8 @@ import numpy as np
 from inhibi.engine.errors import InputError
 from inhibi.engine.metadata import Metadata
 
+ZERO_POINT = 128  # of vectors, as of all activations
+
 Feeds = dict[str, np.ndarray]
 Tensors = list[tuple[str, np.ndarray]]
 
@@ -50,10 +52,21 @@ class Session:
 
         `InputError` for an empty sentence, one longer than max_tokens, or an id out of range.
         """
+        return self._run(sentences, np.empty((0, len(self.metadata.labels)), np.int32))
+
+    def vectors(self, sentences: Sequence[Sentence]) -> np.ndarray:
+        """int8 [B, hidden], likewise; times the output scale they are the float student's.
+
+        `InputError` as above.
+        """
+        made = self._run(sentences, np.empty((0, self.metadata.hidden), np.uint8))
+        return (made.astype(np.int16) - ZERO_POINT).astype(np.int8)
+
+    def _run(self, sentences: Sequence[Sentence], none: np.ndarray) -> np.ndarray:
         for sentence in sentences:
             self._check(sentence)
         rows = [self._engine.run(self._feeds(batch)) for batch in self._batches(sentences)]
-        return np.concatenate([np.empty((0, len(self.metadata.labels)), np.int32), *rows])
+        return np.concatenate([none, *rows])
 
     def trace(self, sentence: Sentence) -> Tensors:
         """Name and value of every tensor between the ids and the logits, in the graph's order."""

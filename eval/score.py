@@ -2,10 +2,12 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from inhibi.engine.errors import InputError, MissingExtra
+from inhibi.engine.text import Text
 from inhibi.eval.examples import Examples
 from inhibi.eval.labels import label_ids
 from inhibi.eval.metrics import metrics
@@ -13,7 +15,9 @@ from inhibi.kd.data import Task
 
 if TYPE_CHECKING:
     from inhibi.engine.checkpoint import Checkpoint
-    from inhibi.engine.model import Model, Prediction
+    from inhibi.engine.model import Model
+
+Scored = tuple[float | None, bool]  # a label's id or a score, and whether the text was cut
 
 
 def score(
@@ -24,24 +28,58 @@ def score(
     Seconds are those of tokenization and model, not of loading. `InputError` where the model is
     not one for this task.
     """
-    ids, notes = _meaning(task, rows, model.labels)
-    answers: list[Prediction] = []
+    answer, notes = _answerer(task, rows, model, max_length)
+    made: list[Scored] = []
     start = time.perf_counter()
     with _progress_bar(len(rows.texts), task.name) as bar:
         for first in range(0, len(rows.texts), batch):
             texts = rows.texts[first : first + batch]
-            answers += model.classify(texts, max_length, batch)
+            made += answer(texts)
             bar.update(len(texts))
     seconds = time.perf_counter() - start
-    if cut := sum(answer.truncated for answer in answers):
-        notes.append(f"{cut} of {len(answers)} examples are longer than what was read of them")
-    predictions = [a.score if a.label is None else ids[a.label] for a in answers]
+    if cut := sum(truncated for _, truncated in made):
+        notes.append(f"{cut} of {len(made)} examples are longer than what was read of them")
     return {
-        "examples": len(answers),
+        "examples": len(made),
         "seconds": seconds,
-        "metrics": metrics(task.name, predictions, rows.references),
+        "metrics": metrics(task.name, [value for value, _ in made], rows.references),
         "notes": notes,
     }
+
+
+def _answerer(
+    task: Task, rows: Examples, model: "Model | Checkpoint", max_length: int | None
+) -> tuple[Callable[[list[Text]], list[Scored]], list[str]]:
+    """What gives each text of a batch its label's id or score, and notes."""
+    if model.embeds:
+        if task.labels is not None or len(task.columns) != 2:
+            raise InputError(
+                f"{task.name} wants labels, this model makes embeddings: they are scored on stsb"
+            )
+        note = "scores are the cosines between the two texts' embeddings"
+        return partial(_similarities, model, max_length), [*rows.notes, note]
+    ids, notes = _meaning(task, rows, model.labels)
+    return partial(_predictions, model, ids, max_length), notes
+
+
+def _predictions(
+    model: "Model | Checkpoint", ids: dict[str, int], max_length: int | None, texts: list[Text]
+) -> list[Scored]:
+    return [
+        (a.score if a.label is None else ids[a.label], a.truncated)
+        for a in model.classify(texts, max_length, len(texts))
+    ]
+
+
+def _similarities(
+    model: "Model | Checkpoint", max_length: int | None, pairs: list[Text]
+) -> list[Scored]:
+    """Cosines between the embeddings of each pair."""
+    first, second = (
+        model.embed(list(texts), max_length, len(pairs)) for texts in zip(*pairs, strict=True)
+    )
+    cosines = (first.unit() * second.unit()).sum(axis=1).tolist()
+    return [(c, a or b) for c, a, b in zip(cosines, first.truncated, second.truncated, strict=True)]
 
 
 def _meaning(

@@ -94,6 +94,10 @@ class Value:
             index = self.body.constant(index)
         return self.body.node("Gather", self, index, axis=0)
 
+    def rows(self, start: int, end: int) -> "Value":
+        """A slice of the first axis."""
+        return self.body.node("Slice", self, self.body.constant([start]), self.body.constant([end]))
+
     def size(self, axis: int) -> "Value":
         """int64 [1]."""
         return self.body.node("Shape", self, start=axis, end=axis + 1, type=INT64)

@@ -11,12 +11,15 @@ import numpy as np
 
 from inhibi.engine.errors import InputError
 from inhibi.export.integers import (
+    Classifier,
     DotProductAttention,
     Embeddings,
+    FirstToken,
     InhibitorAttention,
     IntegerStudent,
     Linear,
     LookupLinear,
+    MeanPool,
     Norm,
     NormLinear,
     RequantizedLinear,
@@ -46,7 +49,17 @@ def prove(student: IntegerStudent) -> dict[str, int]:
         bounds |= _linear(name + "attention_output", layer.attention_output)
         bounds |= _linear(name + "intermediate", layer.intermediate)
         bounds |= _linear(name + "output", layer.output)
-    return bounds | _linear("pooler", student.pooler) | _linear("logits", student.classifier)
+    return bounds | _head(student.head)
+
+
+def _head(head: Classifier | MeanPool | FirstToken) -> dict[str, int]:
+    """A mean's 256th parts lie below 2^15: its requantization needs no more than its ranges."""
+    if isinstance(head, Classifier):
+        return _linear("pooler", head.pooler) | _linear("logits", head.classifier)
+    if isinstance(head, MeanPool):
+        _multipliers("vector", head.multiplier, head.shift)
+        return {"vector": 256 * VALUE}
+    return {}
 
 
 def _linear(name: str, linear: Linear) -> dict[str, int]:

@@ -27,7 +27,7 @@ INTEGERS = {
 # Types alone do not tell: ReduceL2 or Pow of integers goes through floats inside a runtime.
 OPERATORS = {
     *("MatMulInteger", "MatMul", "Add", "Sub", "Mul", "Div", "Neg", "Abs", "BitShift"),
-    *("Min", "Max", "ReduceMin", "ReduceMax", "ReduceSum", "Less", "Greater", "Equal"),
+    *("Min", "Max", "ReduceMin", "ReduceMax", "ReduceSum", "CumSum", "Less", "Greater", "Equal"),
     *("LessOrEqual", "GreaterOrEqual", "And", "Or", "Not", "Where", "Cast"),
     *("Gather", "Slice", "Concat", "Reshape", "Transpose", "Unsqueeze", "Squeeze", "Expand"),
     *("Constant", "Identity", "Shape", "Range"),

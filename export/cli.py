@@ -4,7 +4,7 @@ from pathlib import Path
 
 from inhibi.engine.cli import Parser
 from inhibi.engine.errors import InputError, MissingExtra, command
-from inhibi.qat.record import finished, task_of
+from inhibi.qat.record import finished, read, task_of
 
 EXAMPLES = """\
 example:
@@ -24,9 +24,24 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("run", metavar="RUN", help="the folder of a finished qat-train run")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the file to write")
+    parser.add_argument(
+        "--head",
+        choices=("classifier", "embedding"),
+        help="refuse a run with another head (the default is the one that it was trained with)",
+    )
     parser.add_argument("--no-qat", action="store_true", help="the student as it was calibrated")
     chosen = parser.parse_args(argv)
+    check_head(Path(chosen.run), chosen.head)
     export(Path(chosen.run), Path(chosen.output), "ptq" if chosen.no_qat else "qat")
+
+
+def check_head(run: Path, head: str | None) -> None:
+    """`InputError` where the run's student has another head than is asked for."""
+    trained = "embedding" if task_of(read(run)).pooling else "classifier"
+    if head not in (None, trained):
+        raise InputError(
+            f"{run} was trained with the head {trained}: train one with qat-train --head {head}"
+        )
 
 
 def export(run: Path, output: Path, stage: str = "qat") -> None:

@@ -13,11 +13,13 @@ from inhibi.export.body_builder import DOMAIN, OPSET
 from inhibi.export.bounds import prove
 from inhibi.export.check import check
 from inhibi.export.integers import (
+    Classifier,
     InhibitorAttention,
     IntegerLayer,
     IntegerStudent,
     Linear,
     LookupLinear,
+    MeanPool,
     NormLinear,
 )
 
@@ -116,9 +118,12 @@ class _Graph:
         ids = ["input_ids", "position_ids"] + ["token_type_ids"] * student.token_types
         inputs = [helper.make_tensor_value_info(n, TensorProto.INT64, ["tokens"]) for n in ids]
         inputs.append(helper.make_tensor_value_info("offsets", TensorProto.INT64, ["boundaries"]))
-        shape = ["sentences", len(student.labels)]
-        logits = helper.make_tensor_value_info("logits", TensorProto.INT32, shape)
-        return helper.make_graph(self.nodes, "student", inputs, [logits], self.initializers)
+        if isinstance(student.head, Classifier):
+            name, kind, width = "logits", TensorProto.INT32, len(student.labels)
+        else:
+            name, kind, width = "vector", TensorProto.UINT8, student.hidden
+        output = helper.make_tensor_value_info(name, kind, ["sentences", width])
+        return helper.make_graph(self.nodes, "student", inputs, [output], self.initializers)
 
 
 def _student(graph: _Graph, student: IntegerStudent) -> None:
@@ -130,15 +135,27 @@ def _student(graph: _Graph, student: IntegerStudent) -> None:
         x = _fed_forward(graph, f"layer.{i}", x, context, layer)
     name = f"layer.{len(layers)}"
     context = _attended(graph, name, x, last, student)
-    # The head reads the first token of each sentence: nothing after the last attention needs more.
+    if isinstance(student.head, MeanPool):
+        x = _fed_forward(graph, name, x, context, last)
+        scale = graph.constants("vector", student.head, "multiplier", "shift")
+        graph.operator("MeanPool", "vector", [x, "offsets", *scale])
+        return
+    # Other heads read the first tokens: nothing after the last attention needs more.
     rows = _first_tokens(graph)
     x, context = (
         graph.node("Gather", f"{tensor}.pooled", [tensor, rows], axis=0) for tensor in (x, context)
     )
     x = _fed_forward(graph, name, x, context, last)
-    x = _lookup(graph, "pooler", x, student.pooler)
-    acc = graph.product("classifier", x, student.classifier)
-    graph.node("Add", "logits", [acc, *graph.constants("logits", student.classifier, "bias")])
+    if isinstance(student.head, Classifier):
+        _classifier(graph, x, student.head)
+    else:
+        graph.node("Identity", "vector", [x])
+
+
+def _classifier(graph: _Graph, x: str, head: Classifier) -> None:
+    x = _lookup(graph, "pooler", x, head.pooler)
+    acc = graph.product("classifier", x, head.classifier)
+    graph.node("Add", "logits", [acc, *graph.constants("logits", head.classifier, "bias")])
 
 
 def _embeddings(graph: _Graph, student: IntegerStudent) -> str:

@@ -151,17 +151,49 @@ class IntegerLayer:
 
 
 @dataclass(frozen=True)
+class Classifier:
+    """From each sentence's first token to its logits: pooler [C,C] and classifier [C,labels]."""
+
+    pooler: LookupLinear
+    classifier: Linear
+
+    def expect(self, channels: int, labels: int) -> None:
+        self.pooler.expect(channels, channels)
+        self.classifier.expect(channels, labels)
+
+
+@dataclass(frozen=True)
+class MeanPool:
+    """Each sentence's mean hidden state, requantized by int32 multiplier [C] and shift [C]."""
+
+    multiplier: np.ndarray
+    shift: np.ndarray
+
+    def expect(self, channels: int, labels: int) -> None:
+        _expect("multiplier", self.multiplier, np.int32, channels)
+        _expect("shift", self.shift, np.int32, channels)
+
+
+@dataclass(frozen=True)
+class FirstToken:
+    """The first token's hidden state as it is ([CLS])."""
+
+    def expect(self, channels: int, labels: int) -> None:
+        """There is nothing to check."""
+
+
+@dataclass(frozen=True)
 class IntegerStudent:
-    """All of a student: pooler [C,C], classifier [C,labels], and what the metadata say.
+    """All of a student, and what the metadata say.
 
     `token_types` is False for a model without that input. `labels` has one name for each logit
-    (regression: one). `ValueError` where an array has another type or shape than it must.
+    (regression: one; none where the head makes an embedding). `ValueError` where an array has
+    another type or shape than it must.
     """
 
     embeddings: Embeddings
     layers: tuple[IntegerLayer, ...]
-    pooler: LookupLinear
-    classifier: Linear
+    head: Classifier | MeanPool | FirstToken
     heads: int
     max_tokens: int
     family: str
@@ -199,8 +231,7 @@ class IntegerStudent:
             layer.attention_output.expect(channels, channels)
             layer.intermediate.expect(channels, wide)
             layer.output.expect(wide, channels)
-        self.pooler.expect(channels, channels)
-        self.classifier.expect(channels, len(self.labels))
+        self.head.expect(channels, len(self.labels))
 
 
 def _expect(name: str, array: np.ndarray, dtype: type[np.generic], *shape: int) -> None:

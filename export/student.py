@@ -12,13 +12,16 @@ from transformers import PreTrainedTokenizerBase
 
 from inhibi.engine import fixed
 from inhibi.export.integers import (
+    Classifier,
     DotProductAttention,
     Embeddings,
+    FirstToken,
     InhibitorAttention,
     IntegerLayer,
     IntegerStudent,
     Linear,
     LookupLinear,
+    MeanPool,
     Norm,
     NormLinear,
     RequantizedLinear,
@@ -28,11 +31,12 @@ from inhibi.kd.attention import Inhibitor
 from inhibi.kd.data import Task
 from inhibi.qat.attention import EXP_STEP, WEIGHTS, QuantAttention, QuantInhibitor
 from inhibi.qat.layers import QuantEmbeddings, QuantNorm
-from inhibi.qat.student import QuantLayer, QuantLookup, QuantStudent
+from inhibi.qat.student import MEAN_PARTS, QuantLayer, QuantLookup, QuantStudent
 
 Floats = NDArray[np.float64]
 
 BIAS_LIMIT = 2**27 - 1
+PROBLEMS = {0: "embedding", 1: "regression"}  # by the number of labels
 SMALLEST_RATIO = 2.0**-22  # of scales: well above the one that a multiplier of 0 stands for
 
 
@@ -54,19 +58,17 @@ def integer_student(
     for layer in quant_layers:
         layers.append(_layer(layer, residual[-1], max_tokens))
         residual.append(scale(layer.output_norm.quantizer))
-    unit = output_scale(student)
-    labels = tuple(config.id2label[i] for i in range(len(config.id2label)))
+    labels = () if student.pooling else tuple(config.id2label[i] for i in range(config.num_labels))
     return IntegerStudent(
         embeddings=_embeddings(student.embeddings),
         layers=tuple(layers),
-        pooler=_lookup(student.pooler, residual[-1]),
-        classifier=_classifier(student.classifier, unit),
+        head=_head(student, residual[-1]),
         heads=attention.heads,
         max_tokens=max_tokens,
         family=config.model_type,
-        problem="regression" if len(labels) == 1 else "classification",
+        problem=PROBLEMS.get(len(labels), "classification"),
         labels=labels,
-        output_scale=unit,
+        output_scale=output_scale(student),
         tokenizer=tokenizer_json(tokenizer),
         **_inhibition(attention),
         token_types=len(student.embeddings.tables) == 3,
@@ -86,7 +88,10 @@ def scale(quantizer: QuantIdentity) -> float:
 
 @torch.no_grad()
 def output_scale(student: QuantStudent) -> float:
-    """What the integer logits are multiplied by to be the float model's."""
+    """What the integer logits, or vectors, are multiplied by to be the float model's."""
+    if student.pooling:
+        last = student.layer_list()[-1].output_norm.quantizer
+        return scale(student.mean_quantizer if student.pooling == "mean" else last)
     return scale(student.pooler.quantizer) * float(student.classifier.quant_weight().scale)
 
 
@@ -133,6 +138,16 @@ def _linear(linear: QuantLinear, scale_in: float, scale_out: Floats | float) -> 
         multiplier=multiplier,
         shift=shift,
     )
+
+
+def _head(student: QuantStudent, scale_in: float) -> Classifier | MeanPool | FirstToken:
+    unit = output_scale(student)
+    if not student.pooling:
+        return Classifier(_lookup(student.pooler, scale_in), _classifier(student.classifier, unit))
+    if student.pooling == "cls":
+        return FirstToken()
+    channels = student.config.hidden_size
+    return MeanPool(*fixed.multiplier_shift(np.full(channels, scale_in / MEAN_PARTS / unit)))
 
 
 def _classifier(linear: QuantLinear, unit: float) -> Linear:

@@ -19,7 +19,8 @@ VALIDATION = ("validation",)
 class Task:
     """A data set's column names, its labels in the order of their ids and its splits' names.
 
-    `labels` is None for regression. A pair task has two columns.
+    `labels` is None for regression, and none where texts are embedded: `pooling` says then how
+    (`inhibi.kd.embedding`). A pair task has two columns.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Task:
     labels: tuple[str, ...] | None
     validation: tuple[str, ...] = VALIDATION
     hub: str = "nyu-mll/glue"
+    pooling: str | None = None
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -62,6 +64,11 @@ TASKS = {
         Task("imdb", ("text",), ("neg", "pos"), ("test",), "stanfordnlp/imdb"),
     )
 }
+
+
+def embedding_task(pooling: str) -> Task:
+    """Sentence embeddings, learned from unlabelled texts."""
+    return Task("embedding", ("text",), (), pooling=pooling)
 
 
 def find_task(name: str) -> Task:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # Words of the longest text that can be a phrase of another: what is longer is one of its own, and
 # the search for phrases stays a matter of seconds in long reviews.
 LONGEST_PHRASE = 64
+TEXTS = 512  # unlabelled ones that are held back
 
 
 def hold_back(rows: "Dataset", task: Task, share: float) -> "tuple[Dataset, Dataset]":
@@ -34,6 +35,20 @@ def hold_back(rows: "Dataset", task: Task, share: float) -> "tuple[Dataset, Data
     held_wholes = {wholes[i] for i in chosen}
     held = [i for i, found in enumerate(sources) if held_wholes.issuperset(found)]
     return rows.select(sorted(set(range(len(rows))) - set(held))), rows.select(held)
+
+
+def hold_back_texts(texts: Sequence[str]) -> "tuple[Dataset, Dataset]":
+    """Unlabelled texts to learn from, column `text`, and TEXTS of them (a tenth of few) to compare
+    embeddings on."""
+    from datasets import Dataset
+
+    count = min(TEXTS, len(texts) // 10)
+    held = set(np.random.default_rng(0).permutation(len(texts))[:count].tolist())
+    learned = [text for i, text in enumerate(texts) if i not in held]
+    return (
+        Dataset.from_dict({"text": learned}),
+        Dataset.from_dict({"text": [texts[i] for i in sorted(held)]}),
+    )
 
 
 def whole_texts(texts: Sequence[str]) -> list[list[int]]:

@@ -32,6 +32,11 @@ def soft_loss(logits: Tensor, goal: Tensor, temperature: float) -> Tensor:
     return loss / mean_of_all(torch.tensor(len(logits), device=logits.device))
 
 
+def vector_loss(made: Tensor, goal: Tensor) -> Tensor:
+    """|made - goal|^2 / |goal|^2 of embeddings [B,C], over the batch."""
+    return (made - goal).square().sum() / mean_of_all(goal.square().sum())
+
+
 def relative_error(made: Tensor, goal: Tensor, valid: Tensor) -> Tensor:
     """|made - goal|^2 / |goal|^2 over the valid tokens of [B,T,C]."""
     return (made - goal)[valid].square().sum() / mean_of_all(goal[valid].square().sum())

@@ -16,11 +16,10 @@ from transformers import PreTrainedModel
 from inhibi.kd.attention import many_answers
 from inhibi.kd.contexts import layer_context, recorded
 from inhibi.kd.families import parts, some_layers
-from inhibi.kd.losses import relation_loss, relative_error, soft_loss, task_loss
+from inhibi.kd.losses import relation_loss, relative_error, soft_loss, task_loss, vector_loss
+from inhibi.kd.predict import Answer, answer
 from inhibi.kd.recipe import Distillation
 from inhibi.kd.shapes import projections
-
-Answer = tuple[Tensor, list[Tensor]]  # logits [B, labels] and hidden states, in full precision
 
 
 class Objective(nn.Module):
@@ -78,7 +77,8 @@ class AlignObjective(Objective):
 
 
 class DistillObjective(Objective):
-    """Distillation on soft probabilities, hidden states and labels (arXiv 2503.15983, E2).
+    """Distillation on soft probabilities (of embeddings: the vectors), hidden states and labels
+    (arXiv 2503.15983, E2).
 
     layers: the layer (0-based) whose output each student layer is compared with, through a learned
     projection where the widths differ (arXiv 1412.6550). source: whose hidden states these are
@@ -101,8 +101,8 @@ class DistillObjective(Objective):
 
     def forward(self, labels: Tensor, **inputs: Tensor) -> Tensor:
         with torch.no_grad(), many_answers():
-            goals = [_answer(teacher, inputs) for teacher in self.teachers]
-        made = _answer(self.model, inputs)
+            goals = [answer(teacher, inputs) for teacher in self.teachers]
+        made = answer(self.model, inputs)
         with torch.autocast(labels.device.type, enabled=False):
             return self._loss(made, goals[0], goals[-1][1], inputs["attention_mask"].bool(), labels)
 
@@ -116,13 +116,13 @@ class DistillObjective(Objective):
         ]
         w = self.weights
         return (
-            w.soft * soft_loss(made[0], goal[0], w.temperature)
+            w.soft * self._soft_loss(made[0], goal[0])
             + w.hidden * torch.stack(hidden).sum()
             + w.relation * relation_loss(made[1][-1], goal[1][-1], valid)
             + w.task * task_loss(made[0], labels)
         )
 
-
-def _answer(model: nn.Module, inputs: dict[str, Tensor]) -> Answer:
-    made = model(**inputs, output_hidden_states=True)
-    return convert_to_fp32(made.logits), [convert_to_fp32(state) for state in made.hidden_states]
+    def _soft_loss(self, made: Tensor, goal: Tensor) -> Tensor:
+        if getattr(self.model.config, "pooling", None):
+            return vector_loss(made, goal)
+        return soft_loss(made, goal, self.weights.temperature)

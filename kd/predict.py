@@ -1,15 +1,17 @@
 """Float logits of a teacher or student, for comparison with the integers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from accelerate.utils import convert_to_fp32
+from torch import Tensor, nn
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from inhibi.engine.errors import InputError
 from inhibi.engine.text import Text
+from inhibi.kd.embedding import pooled
 
 
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
@@ -32,6 +34,20 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+Answer = tuple[Tensor, list[Tensor]]  # logits [B, labels] and hidden states, in full precision
+
+
+def answer(model: nn.Module, inputs: Mapping[str, Tensor]) -> Answer:
+    """What a teacher or student, in float or quantized, makes of a batch; where it embeds texts its
+    vectors [B,C] stand in the logits' place."""
+    made = model(**inputs, output_hidden_states=True)
+    hidden = [convert_to_fp32(state) for state in made.hidden_states]
+    pooling = getattr(model.config, "pooling", None)
+    if pooling and isinstance(model, PreTrainedModel):  # a quantized student's are its output
+        return pooled(hidden[-1], inputs["attention_mask"].bool(), pooling), hidden
+    return convert_to_fp32(made.logits), hidden
+
+
 def logits(
     model: nn.Module,
     tokenizer: PreTrainedTokenizerBase,
@@ -39,7 +55,7 @@ def logits(
     max_length: int = 512,
     batch_size: int = 32,
 ) -> np.ndarray:
-    """Logits float32 [B, labels]; texts of similar length share a batch."""
+    """Logits (or vectors) float32 [B, labels]; texts of similar length share a batch."""
     order = sorted(range(len(texts)), key=lambda i: len(str(texts[i])))
     model.eval()
     device = next(model.parameters()).device
@@ -54,6 +70,6 @@ def logits(
             return_tensors="pt",
         )
         with torch.inference_mode():
-            rows = model(**encoded.to(device)).logits.cpu().numpy()
+            rows = answer(model, encoded.to(device))[0].cpu().numpy()
         made |= dict(zip(chosen, rows, strict=True))
     return np.stack([made[i] for i in range(len(texts))])

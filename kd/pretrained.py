@@ -97,6 +97,8 @@ def _describe_head(model: PreTrainedModel, task: Task, labels: Sequence[str]) ->
     model.config.problem_type = None if task.labels else "regression"
     model.config.finetuning_task = task.name
     model.config.texts = len(task.columns)
+    if task.pooling:
+        model.config.pooling = task.pooling
 
 
 def _reason(error: Exception) -> str:

@@ -13,7 +13,7 @@ from inhibi.kd import processes
 from inhibi.kd.data import Task, load_split, load_texts
 from inhibi.kd.examples import Example, Examples, joined, label_ids, labelled, unlabelled
 from inhibi.kd.families import parts
-from inhibi.kd.held_back import hold_back
+from inhibi.kd.held_back import hold_back, hold_back_texts
 from inhibi.kd.predict import load_tokenizer
 from inhibi.kd.pretrained import is_inhibitor, load_pretrained, load_student, stage_of
 from inhibi.kd.recipe import Recipe, Stage
@@ -45,7 +45,7 @@ class Run:
     @property
     def held_back(self) -> bool:
         """Whether stages are scored on examples held back from the training split."""
-        return bool(self.recipe.held_back) and self.own is None
+        return bool(self.task.pooling or self.recipe.held_back) and self.own is None
 
     def load(self, split: str) -> "Dataset":
         """The examples of a split. Raises `InputError`."""
@@ -62,9 +62,12 @@ class Run:
 
     def check(self, teacher: str) -> None:
         """`InputError` where recipe, data, teacher or student do not fit: before any work."""
-        for split in ("train", self.task.validation[0]):
-            label_ids(self.load(split), self.task)
         r = self.recipe
+        if self.task.pooling:
+            self._check_embedding()
+        else:
+            for split in ("train", self.task.validation[0]):
+                label_ids(self.load(split), self.task)
         aligned = [] if self.inhibitor else [r.align]
         distilled = [] if self.distilled else [r.distill]
         for stage in (r.teacher, *aligned, *distilled, r.finetune, r.qat):
@@ -89,6 +92,18 @@ class Run:
         if not self.finished("teacher"):
             self._check_shapes(self.load_teacher(teacher))
 
+    def _check_embedding(self) -> None:
+        """An embedding is learned from texts alone."""
+        r = self.recipe
+        trained = (r.align, r.distill, r.qat)
+        labelled = r.teacher.steps or r.finetune.steps or any(s.joined for s in trained)
+        if not r.task_agnostic or labelled or not all(stage.texts for stage in trained):
+            raise InputError(
+                "an embedding student has no labels: its recipe needs task_agnostic = true, texts "
+                "in [align], [distill] and [qat], no joined texts, and no steps in [teacher] or "
+                "[finetune] (the packaged one: embedding)"
+            )
+
     def _check_shapes(self, teacher: PreTrainedModel) -> None:
         source = self.inhibitor or self.student_source(teacher)[0]
         for name, model in {"teacher": teacher, "student": source}.items():
@@ -100,6 +115,12 @@ class Run:
                 )
         if self.student:
             compared_layers(self.recipe.layers, teacher.config, source.config)
+        widths = [model.config.hidden_size for model in (teacher, source)]
+        if self.task.pooling and widths[0] != widths[1]:
+            raise InputError(
+                f"the teacher's embeddings have {widths[0]} numbers, the student's {widths[1]}: "
+                "choose a student of the teacher's width"
+            )
 
     def load_teacher(self, name: str) -> PreTrainedModel:
         """The checkpoint to fine-tune, or the fine-tuned one where the recipe has no steps."""
@@ -128,7 +149,8 @@ class Run:
             raise InputError(
                 f"{self.student} is no distilled student: name RUN/distill of a task-agnostic run"
             )
-        if not (r.finetune.steps or (r.distill.steps and not r.task_agnostic)):
+        again = r.distill.steps and (self.task.pooling or not r.task_agnostic)
+        if not (r.finetune.steps or again):
             raise InputError("nothing is left to train: the recipe needs steps in [finetune]")
         set_seed(r.seed)  # a new head's weights
         made = load_student(self.student, self.task, new_head=r.task_agnostic)
@@ -143,13 +165,17 @@ class Run:
 
     @property
     def distilled(self) -> bool:
-        """Whether the student is one that an earlier task-agnostic run has distilled for this."""
-        return self.inhibitor is not None and self.recipe.task_agnostic
+        """Whether the student is one that an earlier task-agnostic run has distilled for this; one
+        that shall embed learns the vectors as well."""
+        agnostic = self.recipe.task_agnostic and not self.task.pooling
+        return self.inhibitor is not None and agnostic
 
     @cached_property
     def rows(self) -> "tuple[Dataset, Dataset]":
         """The examples to train on and those to score stages on: of a user's own table always its
         validation examples."""
+        if self.task.pooling:
+            return hold_back_texts(load_texts(list(self.texts)))
         train = self.load("train")
         if self.held_back:
             return hold_back(train, self.task, self.recipe.held_back)
@@ -161,13 +187,13 @@ class Run:
         rows = self.rows[0]
         length, seed = self.recipe.max_length, self.recipe.seed
         made: list[Example] = []
-        if task:
+        if task and not self.task.pooling:
             made += labelled(rows, self.task, self.tokenizer, length)
         if stage.joined:
             made += joined(rows, self.task, stage.joined, self.tokenizer, length, seed)
         if stage.texts:
-            texts = load_texts(list(self.texts))
-            made += unlabelled(texts, stage.texts, self.tokenizer, length, seed)
+            texts = rows["text"] if self.task.pooling else load_texts(list(self.texts))
+            made += unlabelled(list(texts), stage.texts, self.tokenizer, length, seed)
         return Examples(made)
 
 

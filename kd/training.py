@@ -30,7 +30,7 @@ def train(run: Run, name: str, stage: Stage, objective: Objective) -> None:
     """Train as `stage` says, continuing at the last complete checkpoint if there is one. Of several
     processes the first one saves and scores."""
     history = _train(run, name, stage, objective) if stage.steps else []
-    processes.first_does(lambda: _finish(run, name, stage, objective.model, history))
+    processes.first_does(lambda: _finish(run, name, stage, objective, history))
 
 
 def _train(run: Run, name: str, stage: Stage, objective: Objective) -> list[dict[str, float]]:
@@ -56,11 +56,11 @@ def _train(run: Run, name: str, stage: Stage, objective: Objective) -> list[dict
 
 
 def _finish(
-    run: Run, name: str, stage: Stage, model: nn.Module, history: list[dict[str, float]]
+    run: Run, name: str, stage: Stage, objective: Objective, history: list[dict[str, float]]
 ) -> None:
     """Save the model and write metrics.json."""
     folder = run.folder / name
-    save(model, run.tokenizer, folder)
+    save(objective.model, run.tokenizer, folder)
     write_json(
         folder / "metrics.json",
         {
@@ -68,16 +68,21 @@ def _finish(
             "steps": int(history[-1]["step"]) if history else 0,
             "seconds": sum(entry["seconds"] for entry in history) if history else None,
             "split": "held back" if run.held_back else run.task.validation[0],
-            "score": validate(run, model),
+            "score": validate(run, objective),
             "log": history,
         },
     )
 
 
-def validate(run: Run, model: nn.Module) -> dict[str, float]:
-    """Accuracy, or Pearson's correlation for regression, on `run.rows[1]`."""
+def validate(run: Run, objective: Objective) -> dict[str, float]:
+    """Accuracy, Pearson's correlation for regression, or the mean cosine between embeddings and the
+    teacher's (the float student's, where that teaches), on `run.rows[1]`."""
     rows = run.rows[1]
-    made = logits(model, run.tokenizer, run.task.texts(rows))
+    made = logits(objective.model, run.tokenizer, run.task.texts(rows))
+    if run.task.pooling:
+        goal = logits(objective.teachers[0], run.tokenizer, run.task.texts(rows))
+        lengths = np.linalg.norm(made, axis=1) * np.linalg.norm(goal, axis=1)
+        return {"cosine": float(((made * goal).sum(1) / lengths).mean())}
     labels = np.array(label_ids(rows, run.task))
     if run.task.labels is None:
         return {"pearson": float(np.corrcoef(made[:, 0], labels)[0, 1])}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inhibi.engine.errors import InputError
-from inhibi.kd.data import Task, find_task
+from inhibi.kd.data import Task, embedding_task, find_task
 from inhibi.kd.files import sha256, write_json
 from inhibi.kd.own_data import own_task
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SAME = (
     *("task", "data", "teacher", "teacher_sha256", "student", "student_sha256"),
-    *("recipe_sha256", "seed", "trained_teacher", "text"),
+    *("recipe_sha256", "seed", "trained_teacher", "text", "pooling"),
 )
 PACKAGES = ("inhibi", "torch", "transformers", "brevitas", "datasets")
 
@@ -26,6 +26,7 @@ def describe(chosen: argparse.Namespace, task: Task, recipe: "Recipe") -> dict[s
     return {
         "task": task.name,
         "data": _data(chosen, task) if chosen.train else None,
+        "pooling": task.pooling,
         **_checkpoint("teacher", chosen.teacher),
         **_checkpoint("student", chosen.student),
         "recipe": Path(chosen.recipe).stem,
@@ -63,6 +64,8 @@ def task_of(described: dict[str, Any]) -> Task:
     or TypeError where it is damaged."""
     if described.get("data"):
         return own_task(described["data"]["texts"], described["data"]["labels"])
+    if described.get("pooling"):
+        return embedding_task(described["pooling"])
     return find_task(described["task"])
 
 

@@ -26,7 +26,7 @@ def calibration_stage(run: Run, student: PreTrainedModel) -> QuantStudent:
     """Post-training quantization: the float student with calibrated scales, in the folder ptq."""
     if not run.finished("ptq"):
         stage = replace(run.recipe.qat, steps=0)
-        train(run, "ptq", stage, Objective(calibrated(run, student)))
+        train(run, "ptq", stage, Objective(calibrated(run, student), student))
     return load(run.folder / "ptq")
 
 

@@ -18,6 +18,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from inhibi.engine.errors import InputError
 from inhibi.kd.attention import InhibitorSettings
+from inhibi.kd.embedding import pooled
 from inhibi.kd.families import LayerParts, Parts, parts
 from inhibi.kd.student import attach, read_config, reading
 from inhibi.qat.attention import QuantAttention, QuantDotProduct, QuantInhibitor
@@ -27,8 +28,9 @@ from inhibi.qat.layers import (
     QuantNorm,
     quant_linear,
 )
-from inhibi.qat.quantizers import activation
+from inhibi.qat.quantizers import activation, round_half_up
 
+MEAN_PARTS = 256  # of a step, in which MeanPool counts
 CHANNEL_SCALES = (".residual_multiplier", ".factor", ".source")  # see inhibi.qat.channel_scales
 
 
@@ -42,7 +44,8 @@ class QuantizationSettings:
 
 @dataclass
 class Output:
-    """Logits [B, labels]; hidden states [B,T,C] after the embeddings and after each layer."""
+    """Logits [B, labels], or an embedding student's vectors [B,C]; hidden states [B,T,C] after the
+    embeddings and after each layer."""
 
     logits: Tensor
     hidden_states: list[Tensor]
@@ -121,9 +124,13 @@ class QuantStudent(nn.Module):
             tables.append(found.token_type)
         self.embeddings = QuantEmbeddings(tables, QuantNorm(found.embedding_norm, quantizer))
         self.layers = nn.ModuleList(QuantLayer(layer, found, quantizer) for layer in found.layers)
-        self.pooler = QuantLookup(found.pooler, found.pooler_activation, quantizer)
-        self.classifier = quant_linear(found.classifier, classifier=True)
         self.config = student.config
+        self.pooling: str | None = getattr(self.config, "pooling", None)
+        if self.pooling == "mean":
+            self.mean_quantizer = quantizer()
+        if not self.pooling:
+            self.pooler = QuantLookup(found.pooler, found.pooler_activation, quantizer)
+            self.classifier = quant_linear(found.classifier, classifier=True)
         self.config.quantization = asdict(settings)
 
     def forward(
@@ -141,8 +148,22 @@ class QuantStudent(nn.Module):
             hidden.append(layer.attention_norm.rescaled(x.value))
             x = layer(x, valid)
         hidden.append(x.value)
-        logits = self.classifier(self.pooler(x.set(value=x.value[:, 0])))
-        return Output(logits, hidden if output_hidden_states else [])
+        answer = self.vector(x, valid).value if self.pooling else self.logits(x)
+        return Output(answer, hidden if output_hidden_states else [])
+
+    def logits(self, x: IntQuantTensor) -> Tensor:
+        """[B, labels] from the last hidden states [B,T,C]."""
+        made: Tensor = self.classifier(self.pooler(x.set(value=x.value[:, 0])))
+        return made
+
+    def vector(self, x: IntQuantTensor, valid: Tensor) -> IntQuantTensor:
+        """The embedding [B,C] from the last hidden states: MeanPool, or the first token's."""
+        if self.pooling == "cls":
+            return x.set(value=x.value[:, 0])
+        mean = pooled(x.value / x.scale, valid, "mean")
+        parts = round_half_up(mean * MEAN_PARTS) / MEAN_PARTS
+        made: IntQuantTensor = self.mean_quantizer(parts * x.scale)
+        return made
 
     def layer_list(self) -> list[QuantLayer]:
         """The layers with their own type."""

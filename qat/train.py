@@ -25,10 +25,14 @@ examples:
   qat-train --train mine.csv --text-column review --label-column stars \\
     --teacher distilbert-base-uncased --out runs/mine
   qat-train --task sst2 --teacher distilbert-base-uncased --recipe best --out runs/sst2
+  qat-train --head embedding --teacher sentence-transformers/all-MiniLM-L6-v2 \\
+    --text wikipedia.parquet --out runs/embed
   export-onnx runs/sst2 -o student.onnx
 """
 
 
+HEADS = ("classifier", "embedding")
+POOLINGS = ("mean", "cls")
 OF_TABLES = ("validation", "text_column", "text_pair_column", "label_column", "encoding")
 
 
@@ -52,6 +56,15 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     own.add_argument("--text-pair-column", metavar="NAME", help="of a second text, for pairs")
     own.add_argument("--label-column", metavar="NAME", help="default: label")
     own.add_argument("--encoding", metavar="NAME", help="of text files (default: utf-8)")
+    embedding = parser.add_argument_group("sentence embeddings, instead of --task")
+    embedding.add_argument(
+        "--head",
+        choices=HEADS,
+        help="embedding: one vector of each text, as the teacher makes it; learned from --text",
+    )
+    embedding.add_argument(
+        "--pooling", choices=POOLINGS, help="of all tokens (mean, the default) or the first (cls)"
+    )
     add(
         "--teacher",
         required=True,
@@ -65,7 +78,7 @@ def options(argv: list[str] | None) -> argparse.Namespace:
         "RUN/distill of a task-agnostic run, whose student is then not aligned again, nor, in a "
         "task-agnostic recipe, distilled",
     )
-    add("--recipe", default="default", help="a TOML file or a packaged recipe's name")
+    add("--recipe", help="a TOML file or a packaged recipe's name (default: default, embedding)")
     add("--out", required=True, metavar="RUN", help="the run's folder")
     add("--resume", action="store_true", help="continue the run in RUN")
     add(
@@ -88,9 +101,18 @@ def options(argv: list[str] | None) -> argparse.Namespace:
         help="parquet file with a column 'text' for recipes that mix in such texts; repeatable",
     )
     options = parser.parse_args(argv)
-    if (options.task is None) == (options.train is None):
-        parser.error("name either a task (--task) or a table of your own (--train)")
+    embeds = options.head == "embedding"
+    if sum((options.task is not None, options.train is not None, embeds)) != 1:
+        parser.error(
+            "name either a task (--task), a table of your own (--train) or --head embedding"
+        )
     parser.check_only_with(options, OF_TABLES, "train")
+    if options.pooling and not embeds:
+        parser.error("--pooling is of use with --head embedding only")
+    if embeds:
+        options.pooling = options.pooling or "mean"
+        options.recipe = options.recipe or "embedding"
+    options.recipe = options.recipe or "default"
     return options
 
 
@@ -112,7 +134,7 @@ def main(argv: list[str] | None = None) -> None:
 def run_stages(chosen: argparse.Namespace) -> None:
     """All stages of a run, skipping the finished ones."""
     from inhibi.kd import processes
-    from inhibi.kd.data import find_task
+    from inhibi.kd.data import embedding_task, find_task
     from inhibi.kd.recipe import read_recipe
     from inhibi.kd.run import Run, shared_tokenizer
     from inhibi.qat.record import describe, open_run
@@ -122,6 +144,8 @@ def run_stages(chosen: argparse.Namespace) -> None:
     own = None
     if chosen.train:
         task, own = read_table(chosen)
+    elif chosen.pooling:
+        task = embedding_task(chosen.pooling)
     else:
         task = find_task(chosen.task)
     recipe = read_recipe(chosen.recipe)

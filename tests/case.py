@@ -18,6 +18,7 @@ FUNCTIONS = {
     "EmbedLayerNorm": "embed_layer_norm",
     "InhibitorAttention": "inhibitor_attention",
     "DotProductAttention": "dot_product_attention",
+    "MeanPool": "mean_pool",
 }
 
 

@@ -17,6 +17,7 @@ from attention_cases import (
     length_ties,
 )
 from case import FULL, Case
+from pool_cases import mean_pool, mean_pool_extremes, mean_pool_laid_bare
 from row_cases import (
     add_norm,
     add_norm_extremes,
@@ -123,12 +124,26 @@ def _dot_products(rng: Rng) -> list[Case]:
     ]
 
 
+def _means(rng: Rng) -> list[Case]:
+    return [
+        *(mean_pool(rng, (5, 1, 9), width) for width in (1, 7, 32)),
+        mean_pool(rng, (300,), 3, lo=-20, hi=11),
+        *(mean_pool_laid_bare(rng, n, 9) for n in (1, 3, 7, 512)),
+        mean_pool_extremes(),
+    ]
+
+
 def _all() -> list[Case]:
     rng = np.random.default_rng(1)
-    return [*_requantizations(rng), *_norms(rng), *_inhibitors(rng), *_dot_products(rng)]
+    rows = [*_requantizations(rng), *_norms(rng)]
+    return [*rows, *_inhibitors(rng), *_dot_products(rng), *_means(rng)]
 
 
 CASES = _all()
 
-# A kernel takes one table; columns with different ones are the operator's affair.
-KERNEL_CASES = [c for c in CASES if c.operator != "RequantizeLookup" or len(c.inputs[4]) == 1]
+# MeanPool has its body alone. A kernel takes one table; columns with different ones are the
+# operator's affair.
+NATIVE_CASES = [c for c in CASES if c.operator != "MeanPool"]
+KERNEL_CASES = [
+    c for c in NATIVE_CASES if c.operator != "RequantizeLookup" or len(c.inputs[4]) == 1
+]

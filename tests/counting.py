@@ -194,6 +194,7 @@ WIDTHS = {
     "EmbedLayerNorm": (0, 0, 0, 8, 8, 8, 16, 32, 64, 0),
     "InhibitorAttention": (8, 0, 32, 32, 0, 32, 0, 32),
     "DotProductAttention": (8, 0, 32, 32, 0, 32, 0, 16),
+    "MeanPool": (8, 0, 32, 0),
 }
 TABLES = {("RequantizeLookup", 4), ("DotProductAttention", 7)}
 

@@ -10,6 +10,7 @@ RESIDUAL = "(_wide(residual) - ZERO_POINT) * residual_multiplier"
 Z = "z = ((s - mean) *"
 INDEX = "index = (gap *"
 DISTANCE = "np.abs(q.T[:, rows, None] - keys)"
+MEAN = "mean = (512 * total + n) // (2 * n) - 256 * ZERO_POINT"
 HEADS = "values.transpose(2, 1, 0, 3)"
 
 MUTATIONS: dict[str, dict[str, str]] = {
@@ -182,4 +183,15 @@ MUTATIONS: dict[str, dict[str, str]] = {
         "weight's largest": "p = np.minimum((255 * e + total // 2) // total, 254)",
     },
     "e = _wide(table[np.": {"exponential in 15 bits": "e = np.minimum(2**15, table[np."},
+    # mean pooling
+    MEAN: {
+        "mean rounded down": "mean = 512 * total // (2 * n) - 256 * ZERO_POINT",
+        "mean's halves down": "mean = (512 * total + n - 1) // (2 * n) - 256 * ZERO_POINT",
+        "mean in whole steps": "mean = ((2 * total + n) // (2 * n) - ZERO_POINT) * 256",
+        "sum instead of mean": "mean = 256 * total - 256 * ZERO_POINT * n",
+    },
+    "np.add.reduceat(_wide(x), starts, axis=0)": {
+        "sums in 16 bits": "np.add.reduceat(_wide(x), starts, axis=0).astype(np.int16)",
+        "sums without the last token": "np.add.reduceat(_wide(x), starts, axis=0) - x[-1]",
+    },
 }

@@ -115,6 +115,16 @@ def inhibitor_attention(
     return result
 
 
+def mean_pool(x: Table, offsets: Row, multiplier: Row, shift: Row, *, lo: int, hi: int) -> Rows:
+    result: Rows = []
+    for start, end in pairwise(offsets):
+        n = end - start
+        totals = [sum(column) for column in zip(*x[start:end], strict=True)]
+        mean = [(512 * total + n) // (2 * n) - 2**15 for total in totals]
+        result.append(_bytes(_req(mean, multiplier, shift, lo, hi)))
+    return result
+
+
 def dot_product_attention(
     qkv: Table,
     offsets: Row,

@@ -12,7 +12,7 @@ from tiny import tiny_student
 from inhibi.engine import ops
 from inhibi.engine.errors import InputError
 from inhibi.export.bounds import prove
-from inhibi.export.integers import InhibitorAttention, IntegerStudent, Linear
+from inhibi.export.integers import Classifier, InhibitorAttention, IntegerStudent, Linear
 
 
 def with_layer(student: IntegerStudent, **parts: Any) -> IntegerStudent:
@@ -44,13 +44,18 @@ def test_the_worst_input_of_a_product_reaches_its_bound(seed: int) -> None:
 
 def test_a_bias_may_fill_the_accumulator_and_no_more() -> None:
     student = tiny_student()
-    weight = student.classifier.weight
+    assert isinstance(student.head, Classifier)
+    pooler, weight = student.head.pooler, student.head.classifier.weight
     room = 2**28 - 1 - 127 * np.abs(weight.astype(int)).sum(axis=0)
-    full = replace(student, classifier=Linear(weight, -room.astype(np.int32)))
+
+    def biased(bias: np.ndarray) -> IntegerStudent:
+        return replace(student, head=Classifier(pooler, Linear(weight, bias.astype(np.int32))))
+
+    full = biased(-room)
     assert prove(full)["logits"] == 2**28 - 1
     room[1] += 1
     with pytest.raises(InputError, match="logits's accumulator in channel 1 can reach 268435456"):
-        prove(replace(student, classifier=Linear(weight, room.astype(np.int32))))
+        prove(biased(room))
 
 
 @given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(["any", "one", "two levels"]))

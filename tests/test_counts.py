@@ -12,6 +12,7 @@ import pytest
 from attention_cases import attention
 from case import FULL, Case, from_oracle
 from onnx.numpy_helper import to_array
+from pool_cases import mean_pool
 from row_cases import add_norm, embed, lookup, requantize
 from tiny import tiny_student
 
@@ -38,6 +39,7 @@ CASES = [
     *(embed(RNG, *shape, (200, 90, 30), -127) for shape in ROWS),
     *(attention(RNG, ns, *shape, **flags) for ns in LENGTHS for shape in SHAPES for flags in FLAGS),
     *(attention(RNG, ns, *shape, DOT_PRODUCT) for ns in LENGTHS for shape in SHAPES),
+    *(mean_pool(RNG, ns, 24) for ns in LENGTHS),
 ]
 
 
@@ -46,6 +48,8 @@ def analytic(case: Case) -> formulas.Counts:
     if case.operator == "EmbedLayerNorm":
         return formulas.embed_layer_norm(len(case.inputs[0]), case.inputs[3].shape[1])
     rows, columns = case.inputs[0].shape
+    if case.operator == "MeanPool":
+        return formulas.mean_pool(np.diff(case.inputs[1]).tolist(), columns)
     if "Attention" not in case.operator:
         return getattr(formulas, case.function)(rows, columns)
     lengths, heads = np.diff(case.inputs[1]).tolist(), case.attributes["heads"]

@@ -20,6 +20,7 @@ COUNTED = {
     "Add": formulas.bias(N, C),
     "InhibitorAttention": formulas.inhibitor_attention([n], C, H),
     "DotProductAttention": formulas.dot_product_attention([n], C, H),
+    "MeanPool": formulas.mean_pool([n], C),
     "I-BERT's attention": formulas.i_bert_attention([n], C, H),
 }
 NORM = float_formulas.layer_norm(N, C, added=2)
@@ -32,6 +33,7 @@ FLOATS = {
     "EmbedLayerNorm": NORM,
     "DotProductAttention": float_formulas.dot_product_attention([n], C, H),
     "InhibitorAttention": float_formulas.inhibitor_attention([n], C, H),
+    "MeanPool": float_formulas.mean_pool([n], C),
 }
 
 

@@ -11,7 +11,7 @@ from tiny import VOCABULARY, tiny_student
 from inhibi.engine.errors import InputError
 from inhibi.engine.metadata import Metadata
 from inhibi.export.graph import build, metadata, write
-from inhibi.export.integers import InhibitorAttention
+from inhibi.export.integers import Classifier, InhibitorAttention
 
 LAYER = (
     "qkv.product qkv attention attention_output.product attention_output "
@@ -39,6 +39,7 @@ def test_initializers_are_named_after_their_node_and_hold_the_student() -> None:
     held = {t.name: numpy_helper.to_array(t) for t in build(student).graph.initializer}
     output, attention = student.layers[0].output, student.layers[0].attention
     assert isinstance(attention, InhibitorAttention)
+    assert isinstance(student.head, Classifier)
     expected: dict[str, np.ndarray] = {
         "zero_point": np.array(128, np.uint8),
         "embeddings.word": student.embeddings.word,
@@ -48,7 +49,7 @@ def test_initializers_are_named_after_their_node_and_hold_the_student() -> None:
         "layer.0.output.weight": output.norm.weight,
         "layer.0.output.norm_bias": output.norm.norm_bias,
         "layer.0.attention.length": attention.length,
-        "logits.bias": student.classifier.bias,
+        "logits.bias": student.head.classifier.bias,
     }
     for name, value in expected.items():
         assert held[name].dtype == value.dtype

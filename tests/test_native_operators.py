@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from attention_cases import attention
 from case import Array, Case, expected
-from cases import CASES
+from cases import NATIVE_CASES
 from onnx import numpy_helper
 from test_bodies import model
 
@@ -44,7 +44,7 @@ def computed(case: Case, library: Library) -> Array:
     return session.run(None, dict(zip(names, case.inputs, strict=True)))[0]
 
 
-@pytest.mark.parametrize("case", list(filter(native_case, CASES)), ids=str)
+@pytest.mark.parametrize("case", list(filter(native_case, NATIVE_CASES)), ids=str)
 def test_an_operator_equals_the_oracle(library: Library, case: Case) -> None:
     result = computed(case, library)
     assert result.dtype == np.uint8
@@ -151,7 +151,7 @@ REFUSED: dict[str, list[tuple[Change, str]]] = {
 
 def first(operator: str) -> Case:
     """7 columns, or sentences of 5, 1 and 9 tokens and 3 heads of 8."""
-    mine = (c for c in CASES if c.operator == operator)
+    mine = (c for c in NATIVE_CASES if c.operator == operator)
     return next(c for c in mine if re.search(r"x7(-|$)|^5\+1\+9-3x8", c.name))
 
 
@@ -190,7 +190,7 @@ def test_a_wrong_attribute_is_refused_before_anything_runs(
 
 
 def test_too_many_channels_are_refused(library: Library) -> None:
-    case = next(c for c in CASES if c.operator == "AddLayerNorm" and "1024" in c.name)
+    case = next(c for c in NATIVE_CASES if c.operator == "AddLayerNorm" and "1024" in c.name)
     wider = tuple(np.repeat(x, 2, axis=-1) for x in case.inputs)
     with pytest.raises(Exception, match=r"AddLayerNorm: 2048 channels are outside 1\.\.1024"):
         computed(Case("AddLayerNorm", "refused", wider, case.attributes), library)

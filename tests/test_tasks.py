@@ -43,7 +43,7 @@ def save(task: Task, folder: Path) -> Path:
     return folder
 
 
-# One of each kind: three labels, questions, regression, long texts. The others are like one of them.
+# One of each kind: three labels, questions, regression, long texts. The others are like these.
 KINDS = ("mnli", "qnli", "qqp", "stsb", "imdb")
 
 
@@ -52,9 +52,7 @@ KINDS = ("mnli", "qnli", "qqp", "stsb", "imdb")
     [pytest.param(t, marks=[pytest.mark.slow] * (t.name not in KINDS)) for t in TASKS.values()],
     ids=TASKS,
 )
-def test_train_export_score(
-    task: Task, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_train_export_score(task: Task, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(task, tmp_path / "data")
     save_teacher(tmp_path / "teacher")
     run = train(tmp_path, tmp_path / "run", task=task.name, recipe=RECIPE)

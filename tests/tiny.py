@@ -15,13 +15,16 @@ from inhibi.engine.fixed import (
     score_multiplier_offset_shift,
 )
 from inhibi.export.integers import (
+    Classifier,
     DotProductAttention,
     Embeddings,
+    FirstToken,
     InhibitorAttention,
     IntegerLayer,
     IntegerStudent,
     Linear,
     LookupLinear,
+    MeanPool,
     Norm,
     NormLinear,
     RequantizedLinear,
@@ -81,9 +84,10 @@ def tiny_student(
     token_types: bool = True,
     labels: Sequence[str] = ("negative", "positive"),
     problem: str = "classification",
+    pooling: str | None = None,
     seed: int = 0,
 ) -> IntegerStudent:
-    """A random student; the same arguments give the same integers."""
+    """A random student; the same arguments give the same integers. With `pooling` it embeds."""
     draw = _Draw(np.random.default_rng(seed))
     width = hidden // heads
     make_attention = draw.inhibitor if attention == "inhibitor" else draw.dot_product
@@ -99,13 +103,12 @@ def tiny_student(
             )
             for _ in range(layers)
         ),
-        pooler=draw.lookup(hidden, hidden, np.tanh),
-        classifier=Linear(draw.weight(hidden, len(labels)), draw.bias(hidden, len(labels))),
+        head=draw.embedding(hidden, pooling) if pooling else draw.classifier(hidden, len(labels)),
         heads=heads,
         max_tokens=max_tokens,
         family="bert",
-        problem=problem,
-        labels=tuple(labels),
+        problem="embedding" if pooling else problem,
+        labels=() if pooling else tuple(labels),
         output_scale=1e-4,
         tokenizer=tokenizer_json(),
         centred=centred,
@@ -155,6 +158,15 @@ class _Draw:
             table=np.stack([table, table[::-1]]).astype(np.uint8),
             table_index=np.sort(self.random.integers(0, 2, outputs)).astype(np.uint8),
         )
+
+    def classifier(self, hidden: int, labels: int) -> Classifier:
+        pooler = self.lookup(hidden, hidden, np.tanh)
+        return Classifier(pooler, Linear(self.weight(hidden, labels), self.bias(hidden, labels)))
+
+    def embedding(self, hidden: int, pooling: str) -> MeanPool | FirstToken:
+        if pooling == "cls":
+            return FirstToken()
+        return MeanPool(*multiplier_shift(self.random.uniform(0.008, 0.012, hidden)))
 
     def norm(self, channels: int) -> Norm:
         gain = self.random.normal(1, 0.2, channels)

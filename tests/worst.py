@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 from tiny import tiny_student
 
-from inhibi.export.integers import IntegerStudent, Linear, NormLinear
+from inhibi.export.integers import Classifier, IntegerStudent, Linear, NormLinear
 
 AnyLinear = TypeVar("AnyLinear", bound=Linear)
 
@@ -51,6 +51,7 @@ def worst_student(pairs: tuple[str, ...], attention: str = "inhibitor") -> Integ
     def loud(linear: NormLinear) -> NormLinear:
         return replace(linear, norm=replace(linear.norm, norm_shift=linear.norm.norm_shift - 3))
 
+    assert isinstance(student.head, Classifier)
     layers = [
         replace(
             layer,
@@ -64,6 +65,5 @@ def worst_student(pairs: tuple[str, ...], attention: str = "inhibitor") -> Integ
     return replace(
         student,
         layers=tuple(layers),
-        pooler=worst(student.pooler),
-        classifier=worst(student.classifier),
+        head=Classifier(worst(student.head.pooler), worst(student.head.classifier)),
     )

@@ -106,6 +106,8 @@ def _operations(node: Node, lengths: Sequence[int]) -> Counts:
             return formulas.inhibitor_attention(lengths, node.channels, node.heads, *_flags(node))
         case "DotProductAttention":
             return formulas.dot_product_attention(lengths, node.channels, node.heads)
+        case "MeanPool":
+            return formulas.mean_pool(lengths, node.channels)
         case "IBertAttention":
             return formulas.i_bert_attention(lengths, node.channels, node.heads)
     _check_moving(node)
@@ -133,6 +135,8 @@ def _float_kinds(node: Node, lengths: Sequence[int]) -> float_formulas.Kinds:
             return float_formulas.inhibitor_attention(lengths, node.channels, node.heads, *flags)
         case "DotProductAttention":
             return float_formulas.dot_product_attention(lengths, node.channels, node.heads)
+        case "MeanPool":
+            return float_formulas.mean_pool(lengths, node.channels)
     _check_moving(node)
     return Counter()
 

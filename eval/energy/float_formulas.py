@@ -43,6 +43,11 @@ def layer_norm(rows: int, channels: int, added: int) -> Kinds:
     )
 
 
+def mean_pool(lengths: Sequence[int], channels: int) -> Kinds:
+    """The mean over each sentence's tokens."""
+    return _kinds({"add": sum(lengths) * channels, "divide": len(lengths) * channels})
+
+
 def dot_product_attention(lengths: Sequence[int], channels: int, heads: int) -> Kinds:
     """softmax(q k / sqrt(d)) v over sentences of these lengths."""
     pairs = heads * sum(n * n for n in lengths)

@@ -118,6 +118,22 @@ def inhibitor_attention(
     return total
 
 
+def mean_pool(lengths: Sequence[int], channels: int) -> Counts:
+    """MeanPool over sentences of these lengths."""
+    values = len(lengths) * channels
+    return (
+        _counts(
+            ("add", "int32", sum(lengths) * channels),
+            ("shift", "int32", values),  # times 512
+            ("add", "int32", values),  # the half
+            ("divide", "int32", values),
+            ("subtract", "int32", values),
+        )
+        + _req(values)
+        + _counts(("add", "int8", values))
+    )
+
+
 def dot_product_attention(lengths: Sequence[int], channels: int, heads: int) -> Counts:
     """DotProductAttention with softmax by a table, over sentences of these lengths."""
     total: Counts = Counter()

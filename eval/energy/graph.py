@@ -18,11 +18,13 @@ I_BERT = "IBertAttention"
 ATTENTIONS = (INHIBITOR, DOT_PRODUCT, I_BERT)
 # What follows a layer's name in those of attention, its projections and their norm.
 BLOCK = ("qkv", "attention", "attention_output")
-MOVING = ("Slice", "Gather", "Sub")  # pick rows, or make zeros of ids: no arithmetic on data
+# Pick rows, make zeros of ids, or name a result: no arithmetic on data.
+MOVING = ("Slice", "Gather", "Sub", "Identity")
+MEAN = "MeanPool"
 
 PER_HEAD = (2, 3, 4)  # inputs of attention that have one entry for each head
 # The input that has one entry for each channel of the result.
-PER_CHANNEL = {**dict.fromkeys(ATTENTIONS, 5), "EmbedLayerNorm": 7}
+PER_CHANNEL = {**dict.fromkeys(ATTENTIONS, 5), "EmbedLayerNorm": 7, MEAN: 2}
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,8 @@ def _nodes(graph: "onnx.GraphProto") -> list[Node]:
     nodes = []
     for node in graph.node:
         given = {i: constants[name] for i, name in enumerate(node.input) if name in constants}
-        # Rows of single tokens are gathered once; what is computed from them has B rows.
-        if node.op_type == "Gather" or pooled & set(node.input):
+        # What is computed from gathered rows, or from means, has B rows.
+        if node.op_type in ("Gather", MEAN) or pooled & set(node.input):
             pooled |= set(node.output)
         nodes.append(
             Node(

@@ -9,12 +9,12 @@ centring. Of embedding tables only the sentence's rows are read.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inhibi.eval.energy.graph import INHIBITOR, MOVING, Node
+from inhibi.eval.energy.graph import INHIBITOR, MEAN, MOVING, Node
 
 ID, WORD = 8, 4  # bytes of a token id; of an accumulator
 
 # Vectors of parameters of a float operator: bias, gain and bias of a norm; else a bias alone.
-FLOAT_VECTORS = {"AddLayerNorm": 3, "EmbedLayerNorm": 2}
+FLOAT_VECTORS = {"AddLayerNorm": 3, "EmbedLayerNorm": 2, MEAN: 0}
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,9 @@ def _traffic(
             _whole("activations", "written", values * width),
         ]
         return moved + (_scores(node, lengths, word) if _needs_rows(node) else [])
-    if node.operator == "EmbedLayerNorm":
+    if node.operator == MEAN:
+        moved.append(_whole("activations", "read", sum(lengths) * node.channels * width))
+    elif node.operator == "EmbedLayerNorm":
         moved.append(_whole("activations", "read", 3 * rows * ID))
     else:
         moved.append(_whole("accumulators", "read", values * word))
