@@ -37,7 +37,7 @@ def _classify(options: Namespace) -> int:
     model.tokenizer.length(options.max_length)
     opened = time.perf_counter()
     count = tokens = status = 0
-    answer: "Callable[..., Sequence[Prediction | Embedding]]" = embed if options.embed else classify
+    answer: Callable[..., Sequence[Prediction | Embedding]] = embed if options.embed else classify
     for lines in read(options.text, options.file, options.batch, model.fields):
         texts = [line.text for line in lines if line.text is not None]
         answers = iter(answer(model, texts, options.max_length, options.batch))
