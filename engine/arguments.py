@@ -41,7 +41,7 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     kind.add_argument("--int8", action="store_true", help="run an integer student (the default)")
     kind.add_argument("--fp32", action="store_true", help="run the float checkpoint --model DIR")
     add("--embed", action="store_true", help="print each text's embedding, int8, and no label")
-    add("--model", metavar="PATH", help="an exported student (default: the packaged one)")
+    add("--model", metavar="MODEL", help="a file, or a name: sst2, owner/repo (default: sst2)")
     add("--engine", choices=ENGINES, default="ort", help="ort: fast; numpy: the readable reference")
     add("--threads", type=threads, default=0, metavar="N", help="of ort, not numpy (default: all)")
     add("--batch", type=positive, default=32, metavar="N", help="texts at once (default: 32)")

@@ -14,9 +14,9 @@ class InputError(ValueError):
 class MissingExtra(InputError):
     """A package of an optional extra is needed and absent."""
 
-    def __init__(self, extra: str, package: str) -> None:
+    def __init__(self, extra: str, package: str, what: str = "this") -> None:
         super().__init__(
-            f"this needs the package {package}: install it with pip install 'inhibi[{extra}]'"
+            f"{what} needs the package {package}: install it with pip install 'inhibi[{extra}]'"
         )
 
 

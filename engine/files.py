@@ -1,5 +1,6 @@
-"""Writing a file whole or not at all: a reader never sees half of it."""
+"""Files: their hash, and writing them whole or not at all: a reader never sees half of one."""
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,12 @@ def write(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def sha256(path: Path) -> str:
+    """Of the file's content, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _check_kind(path: Path) -> None:

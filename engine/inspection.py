@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from inhibi.engine.catalog import find
 from inhibi.engine.cli import Parser
 from inhibi.engine.errors import command
 from inhibi.engine.metadata import FORMAT_VERSION, Metadata
@@ -33,10 +34,10 @@ RANGE = ("max_tokens", "token_types", "centred", "signed", "n0")
 def main(argv: list[str] | None = None) -> None:
     """Run `inhibi inspect`."""
     parser = Parser("inhibi inspect", "Say what a student file is, from the file alone.", EXAMPLES)
-    parser.add_argument("file", nargs="?", help="a student file (default: the packaged student)")
+    parser.add_argument("file", nargs="?", help="a student file, or a name (default: sst2)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     chosen = parser.parse_args(argv)
-    found = inspect(Path(chosen.file) if chosen.file else packaged())
+    found = inspect(find(chosen.file) if chosen.file else packaged())
     if chosen.json:
         print(json.dumps(found))
     else:

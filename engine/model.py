@@ -111,13 +111,15 @@ class Model:
 def load(model: str | Path | None = None, engine: str = "ort", threads: int = 0) -> Model:
     """Open a student file; by default the packaged one, a classifier of English film reviews.
 
+    model: a path, a packaged name or a hub name, as `catalog.find` takes it (docs/MODELS.md).
     engine: "ort" (ONNX Runtime, fast) or "numpy" (the readable reference); their logits are
     equal. threads: 0 lets the engine choose. InputError: no such file, no student file, damaged,
     or of another format.
     """
+    from inhibi.engine.catalog import find
     from inhibi.engine.session import open_session
 
-    path = packaged() if model is None else Path(model)
+    path = packaged() if model is None else find(model)
     if path.is_dir():
         raise InputError(
             f"{path} is a folder: give a file made by export-onnx, or run a float checkpoint "

@@ -58,7 +58,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = Parser("glue-eval", "Score a student or a float checkpoint on GLUE or IMDB.", EXAMPLES)
     add = parser.add_argument
     add("--task", required=True, metavar="TASK", help="see below")
-    add("--model", metavar="PATH", help="a student file (default: the packaged one) or a folder")
+    add("--model", metavar="MODEL", help="a student file, a name (default: sst2) or a folder")
     add("--engine", choices=("ort", "numpy"), help="for a student file (default: ort)")
     add("--split", metavar="NAME", help="see below")
     add("--data-dir", metavar="DIR", help="folder of parquet files (default: $INHIBI_DATA)")
@@ -94,9 +94,10 @@ def _data(task: "Task", options: argparse.Namespace) -> "dict[str, Examples]":
 
 def _open(options: argparse.Namespace) -> "tuple[Path, Model | Checkpoint, str]":
     """The model's path, the model, and what runs it."""
+    from inhibi.engine.catalog import find
     from inhibi.engine.model import load, packaged
 
-    path = Path(options.model) if options.model else packaged()
+    path = find(options.model) if options.model else packaged()
     if not path.is_dir():
         engine = options.engine or "ort"
         return path, load(path, engine, options.threads), engine

@@ -326,6 +326,13 @@ def test_label_names() -> None:
             label_ids(wrong, task)
 
 
+def test_a_model_by_name(model: Model, evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = model("sst2")
+    monkeypatch.setattr("inhibi.engine.hub.fetch", {"acme/student": path}.__getitem__)
+    [named], [found] = evaluate("sst2", Path("acme/student")), evaluate("sst2", path)
+    assert named | {"seconds": 0} == found | {"seconds": 0}
+
+
 def test_a_checkpoints_hash_is_that_of_its_weights(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     (tmp_path / "config.json").write_text("{}", "utf-8")

@@ -33,12 +33,13 @@ def main(argv: list[str] | None = None) -> None:
     """Run `energy-report`."""
     options = _options(argv)
     from inhibi.engine import files
+    from inhibi.engine.catalog import find
     from inhibi.engine.model import packaged
     from inhibi.eval.energy import memory
     from inhibi.eval.energy.comparison import compare
 
     written = _writers(options)
-    path = Path(options.model) if options.model else packaged()
+    path = find(options.model) if options.model else packaged()
     where = memory.parse(options.memory)
     found = compare(path, options.tokens, options.technology, where)
     if options.task:
@@ -94,7 +95,7 @@ def _options(argv: list[str] | None) -> Namespace:
         "energy-report", "Count a student's operations and bytes, estimate its energy.", EXAMPLES
     )
     add = parser.add_argument
-    add("--model", metavar="FILE", help="a student file (default: the packaged student)")
+    add("--model", metavar="MODEL", help="a student file, or a name (default: sst2)")
     add("--tokens", type=int, default=32, metavar="N", help="tokens of the sentence (default: 32)")
     add(
         "--technology",
