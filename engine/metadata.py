@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from inhibi.engine.errors import InputError
@@ -24,6 +24,17 @@ _ARCHITECTURE = (
     "signed",
     "n0",
 )
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """multiplier / 2^shift."""
+
+    multiplier: int
+    shift: int
+
+    def __float__(self) -> float:
+        return self.multiplier / 2.0**self.shift
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,7 @@ class Metadata:
     problem: str  # classification, regression or embedding
     labels: tuple[str, ...]
     output_scale: float
+    probability_scale: Ratio | None  # with the fitted temperature; None: the output scale
     tokenizer: str
     accumulator_bounds: Mapping[str, int]
     nudged_pairs: int
@@ -74,6 +86,7 @@ class Metadata:
                 "problem": texts["problem"],
                 "labels": tuple(json.loads(texts["labels"])),
                 "output_scale": float(texts["output_scale"]),
+                "probability_scale": _ratio(texts.get("probability_scale")),
                 "tokenizer": texts["tokenizer"],
                 "accumulator_bounds": json.loads(texts["accumulator_bounds"]),
                 "nudged_pairs": int(texts["nudged_pairs"]),
@@ -101,7 +114,13 @@ class Metadata:
             "nudged_pairs": str(self.nudged_pairs),
             "provenance": json.dumps(dict(self.provenance)),
         }
+        if self.probability_scale:
+            texts["probability_scale"] = json.dumps(asdict(self.probability_scale))
         return {PREFIX + key: text for key, text in texts.items()}
+
+
+def _ratio(text: str | None) -> Ratio | None:
+    return Ratio(**json.loads(text)) if text else None
 
 
 def _take(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

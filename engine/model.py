@@ -24,7 +24,8 @@ class Prediction:
 
     logits: the model's output, integers from an integer student, floats from a float checkpoint.
     tokens: how many tokens were read. probability is in [0, 1] and for people only: it is a
-    float softmax, while the label is the integers' argmax.
+    float softmax, with the file's temperature where it has one, while the label is the integers'
+    argmax.
     """
 
     text: Text
@@ -65,8 +66,9 @@ class Model:
         sentences = self.encode(texts, max_length)
         logits = self._logits(sentences, batch)
         metadata = self.metadata
+        scale = float(metadata.probability_scale or metadata.output_scale)
         return [
-            predict(text, sentence, row.tolist(), metadata.labels, metadata.output_scale)
+            predict(text, sentence, row.tolist(), metadata.labels, scale)
             for text, sentence, row in zip(texts, sentences, logits, strict=True)
         ]
 

@@ -24,7 +24,8 @@ examples:
 tasks: cola mnli mrpc qnli qqp rte sst2 stsb wnli imdb. Data come from the Hugging Face hub, or
 from --data-dir DIR (or INHIBI_DATA): DIR/glue/TASK/SPLIT.parquet, DIR/imdb/SPLIT.parquet.
 Without --split: validation; both of MNLI's; IMDB's test without the texts of its training split.
---json prints an object for each split; metrics are fractions from -1 to 1.
+--json prints an object for each split; metrics are fractions from -1 to 1. The expected calibration
+error is how far a classifier's probabilities are from the share of right answers (0: not at all).
 """
 
 
@@ -112,10 +113,13 @@ def _table(results: Sequence[dict[str, Any]]) -> str:
     from inhibi.engine.table import render
 
     names = list(results[0]["metrics"])
+    known = results[0]["expected_calibration_error"] is not None
+    calibration = ["calibration_error"] if known else []
     rows = [
         [r["task"], r["split"], r["engine"], f"{r['examples']:,}", f"{r['seconds']:.1f}"]
         + [f"{r['metrics'][name]:.4f}" for name in names]
+        + [f"{r['expected_calibration_error']:.4f}" for _ in calibration]
         for r in results
     ]
-    header = ("task", "split", "engine", "examples", "seconds", *names)
+    header = ("task", "split", "engine", "examples", "seconds", *names, *calibration)
     return f"{results[0]['model']}\n\n" + render(header, rows, left=3)

@@ -4,6 +4,8 @@ import math
 import warnings
 from collections.abc import Sequence
 
+import numpy as np
+
 from inhibi.engine.errors import MissingExtra
 
 try:
@@ -19,6 +21,19 @@ METRICS = {
     "qqp": ("accuracy", "f1"),
     "stsb": CORRELATIONS,
 }
+
+
+BINS = 15
+
+
+def expected_calibration_error(probabilities: Sequence[float], right: Sequence[bool]) -> float:
+    """How far the probabilities of the given answers are from the share that is right, in [0, 1]:
+    the mean over BINS equal bins of probability, each by its number of answers (arXiv 1706.04599,
+    equation 3)."""
+    p, r = np.asarray(probabilities, float), np.asarray(right, float)
+    bins = np.minimum((p * BINS).astype(int), BINS - 1)
+    gaps = [abs(p[bins == b].sum() - r[bins == b].sum()) for b in range(BINS)]
+    return float(sum(gaps) / len(p))
 
 
 def metrics(

@@ -4,47 +4,64 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inhibi.engine.errors import InputError, MissingExtra
 from inhibi.engine.text import Text
 from inhibi.eval.examples import Examples
 from inhibi.eval.labels import label_ids
-from inhibi.eval.metrics import metrics
+from inhibi.eval.metrics import expected_calibration_error, metrics
 from inhibi.kd.data import Task
 
 if TYPE_CHECKING:
     from inhibi.engine.checkpoint import Checkpoint
     from inhibi.engine.model import Model
 
-Scored = tuple[float | None, bool]  # a label's id or a score, and whether the text was cut
+
+class Scored(NamedTuple):
+    """An answer: a label's id and its probability, or a score; and whether the text was cut."""
+
+    value: float | None
+    probability: float | None
+    truncated: bool
 
 
 def score(
     task: Task, rows: Examples, model: "Model | Checkpoint", max_length: int | None, batch: int
 ) -> dict[str, Any]:
-    """Number of examples, seconds, metrics by name, and notes for the reader.
+    """Number of examples, seconds, metrics by name, a classifier's expected calibration error, and
+    notes for the reader.
 
     Seconds are those of tokenization and model, not of loading. `InputError` where the model is
     not one for this task.
     """
-    answer, notes = _answerer(task, rows, model, max_length)
+    answer_all, notes = _answerer(task, rows, model, max_length)
     made: list[Scored] = []
     start = time.perf_counter()
     with _progress_bar(len(rows.texts), task.name) as bar:
         for first in range(0, len(rows.texts), batch):
             texts = rows.texts[first : first + batch]
-            made += answer(texts)
+            made += answer_all(texts)
             bar.update(len(texts))
     seconds = time.perf_counter() - start
-    if cut := sum(truncated for _, truncated in made):
+    if cut := sum(answer.truncated for answer in made):
         notes.append(f"{cut} of {len(made)} examples are longer than what was read of them")
     return {
         "examples": len(made),
         "seconds": seconds,
-        "metrics": metrics(task.name, [value for value, _ in made], rows.references),
+        "metrics": metrics(task.name, [answer.value for answer in made], rows.references),
+        "expected_calibration_error": _calibration_error(made, rows),
         "notes": notes,
     }
+
+
+def _calibration_error(made: Sequence[Scored], rows: Examples) -> float | None:
+    """None for scores, which have no probability."""
+    sure = [answer.probability for answer in made if answer.probability is not None]
+    if not sure:
+        return None
+    right = [a.value == reference for a, reference in zip(made, rows.references, strict=True)]
+    return expected_calibration_error(sure, right)
 
 
 def _answerer(
@@ -66,7 +83,7 @@ def _predictions(
     model: "Model | Checkpoint", ids: dict[str, int], max_length: int | None, texts: list[Text]
 ) -> list[Scored]:
     return [
-        (a.score if a.label is None else ids[a.label], a.truncated)
+        Scored(a.score if a.label is None else ids[a.label], a.probability, a.truncated)
         for a in model.classify(texts, max_length, len(texts))
     ]
 
@@ -79,7 +96,8 @@ def _similarities(
         model.embed(list(texts), max_length, len(pairs)) for texts in zip(*pairs, strict=True)
     )
     cosines = (first.unit() * second.unit()).sum(axis=1).tolist()
-    return [(c, a or b) for c, a, b in zip(cosines, first.truncated, second.truncated, strict=True)]
+    cut = [a or b for a, b in zip(first.truncated, second.truncated, strict=True)]
+    return [Scored(cosine, None, truncated) for cosine, truncated in zip(cosines, cut, strict=True)]
 
 
 def _meaning(

@@ -7,7 +7,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from inhibi.engine import files
-from inhibi.engine.metadata import Metadata
+from inhibi.engine.fixed import multiplier_shift
+from inhibi.engine.metadata import Metadata, Ratio
 from inhibi.export.bodies import functions
 from inhibi.export.body_builder import DOMAIN, OPSET
 from inhibi.export.bounds import prove
@@ -76,11 +77,20 @@ def metadata(student: IntegerStudent, bounds: dict[str, int]) -> Metadata:
         problem=student.problem,
         labels=student.labels,
         output_scale=student.output_scale,
+        probability_scale=_probability_scale(student),
         tokenizer=student.tokenizer,
         accumulator_bounds=bounds,
         nudged_pairs=student.nudged_pairs,
         provenance=student.provenance,
     )
+
+
+def _probability_scale(student: IntegerStudent) -> Ratio | None:
+    """Output scale / temperature, as integers."""
+    if student.temperature is None:
+        return None
+    multiplier, shift = multiplier_shift(student.output_scale / student.temperature)
+    return Ratio(int(multiplier), int(shift))
 
 
 class _Graph:

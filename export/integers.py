@@ -186,7 +186,8 @@ class FirstToken:
 class IntegerStudent:
     """All of a student, and what the metadata say.
 
-    `token_types` is False for a model without that input. `labels` has one name for each logit
+    `token_types` is False for a model without that input. `temperature`, where one was fitted,
+    makes a classifier's probabilities honest. `labels` has one name for each logit
     (regression: one; none where the head makes an embedding). `ValueError` where an array has
     another type or shape than it must.
     """
@@ -201,6 +202,7 @@ class IntegerStudent:
     labels: tuple[str, ...]
     output_scale: float
     tokenizer: str
+    temperature: float | None = None
     centred: bool = True
     signed: bool = True
     n0: float | None = None

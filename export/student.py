@@ -46,6 +46,7 @@ def integer_student(
     tokenizer: PreTrainedTokenizerBase,
     task: Task,
     provenance: dict[str, Any],
+    temperature: float | None = None,
 ) -> IntegerStudent:
     """The integers of a trained student, as docs/SPEC.md defines them."""
     student.eval()
@@ -70,6 +71,7 @@ def integer_student(
         labels=labels,
         output_scale=output_scale(student),
         tokenizer=tokenizer_json(tokenizer),
+        temperature=temperature,
         **_inhibition(attention),
         token_types=len(student.embeddings.tables) == 3,
         task=task.name,

@@ -8,6 +8,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from inhibi.kd.objectives import Objective
 from inhibi.kd.predict import logits
 from inhibi.kd.recipe import Stage
 from inhibi.kd.run import Run
+from inhibi.kd.temperature import fit_temperature
 from inhibi.kd.trainer import BatchTrainer
 
 
@@ -68,25 +70,27 @@ def _finish(
             "steps": int(history[-1]["step"]) if history else 0,
             "seconds": sum(entry["seconds"] for entry in history) if history else None,
             "split": "held back" if run.held_back else run.task.validation[0],
-            "score": validate(run, objective),
+            **validate(run, objective),
             "log": history,
         },
     )
 
 
-def validate(run: Run, objective: Objective) -> dict[str, float]:
-    """Accuracy, Pearson's correlation for regression, or the mean cosine between embeddings and the
-    teacher's (the float student's, where that teaches), on `run.rows[1]`."""
+def validate(run: Run, objective: Objective) -> dict[str, Any]:
+    """On `run.rows[1]` the `score`: accuracy, Pearson's correlation for regression, or the mean
+    cosine between embeddings and the teacher's (the float student's, where that teaches); and a
+    classifier's `temperature`."""
     rows = run.rows[1]
     made = logits(objective.model, run.tokenizer, run.task.texts(rows))
     if run.task.pooling:
         goal = logits(objective.teachers[0], run.tokenizer, run.task.texts(rows))
         lengths = np.linalg.norm(made, axis=1) * np.linalg.norm(goal, axis=1)
-        return {"cosine": float(((made * goal).sum(1) / lengths).mean())}
+        return {"score": {"cosine": float(((made * goal).sum(1) / lengths).mean())}}
     labels = np.array(label_ids(rows, run.task))
     if run.task.labels is None:
-        return {"pearson": float(np.corrcoef(made[:, 0], labels)[0, 1])}
-    return {"accuracy": float((made.argmax(-1) == labels).mean())}
+        return {"score": {"pearson": float(np.corrcoef(made[:, 0], labels)[0, 1])}}
+    accuracy = float((made.argmax(-1) == labels).mean())
+    return {"score": {"accuracy": accuracy}, "temperature": fit_temperature(made, labels)}
 
 
 def save(model: nn.Module, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

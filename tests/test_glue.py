@@ -227,7 +227,8 @@ def test_the_table_and_its_notes(
     main(["--task", "mrpc", "--model", str(path), "--data-dir", str(folder), "--limit", "9"])
     shown = capsys.readouterr()
     header, _, row = shown.out.splitlines()[-3:]
-    assert header.split() == ["task", "split", "engine", "examples", "seconds", "accuracy", "f1"]
+    names = ["task", "split", "engine", "examples", "seconds"]
+    assert header.split() == [*names, "accuracy", "f1", "calibration_error"]
     assert row.split()[:4] == ["mrpc", "validation", "ort", "9"]
     assert "mrpc: 100%" in shown.err  # the progress bar
     assert (

@@ -10,6 +10,7 @@ from tiny import WORDS
 from tiny_run import train
 from tiny_teacher import save_teacher
 
+from inhibi.engine import load
 from inhibi.eval.glue import main as glue_eval
 from inhibi.export.cli import main as export_onnx
 from inhibi.kd.data import TASKS, Task
@@ -66,3 +67,9 @@ def test_train_export_score(task: Task, tmp_path: Path, capsys: pytest.CaptureFi
     assert {result["examples"] for result in found} == {EXAMPLES}
     stages = {path.parent.name for path in run.glob("*/metrics.json")}
     assert stages == {"teacher", "align", "distill", "ptq", "qat"}
+    fitted = json.loads((run / "qat" / "metrics.json").read_text()).get("temperature")
+    assert (load(model).metadata.probability_scale is None) == (fitted is None)
+    assert (fitted is None) == (task.labels is None)
+    for result in found:
+        error = result["expected_calibration_error"]
+        assert error is None if task.labels is None else 0 <= error <= 1
