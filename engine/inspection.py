@@ -60,6 +60,8 @@ def inspect(path: Path) -> dict[str, Any]:
         "problem": metadata.problem,
         "labels": list(metadata.labels),
         "output_scale": metadata.output_scale,
+        "temperature": _temperature(metadata),
+        "score": metadata.provenance.get("score"),
         "tokenizer": {"kind": _tokenizer(metadata), "bytes": len(metadata.tokenizer.encode())},
         "parameters": sum(math.prod(t.dims) for t in model.graph.initializer),
         "accumulator_bounds": dict(metadata.accumulator_bounds),
@@ -67,6 +69,22 @@ def inspect(path: Path) -> dict[str, Any]:
         "layers": list(_layers(model.graph, metadata)),
         "provenance": dict(metadata.provenance),
     }
+
+
+def _temperature(metadata: Metadata) -> float | None:
+    """What the logits of a classifier are divided by for its probabilities."""
+    scale = metadata.probability_scale
+    return metadata.output_scale / float(scale) if scale else None
+
+
+def _score(score: dict[str, Any] | None) -> str:
+    """`held back: accuracy 0.91` of the score that training gave itself."""
+    found = [f"{split}: {_rounded(values)}" for split, values in (score or {}).items()]
+    return ", ".join(found) or "not recorded (glue-eval measures it)"
+
+
+def _rounded(values: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in values.items())
 
 
 def _layers(graph: "onnx.GraphProto", metadata: Metadata) -> Iterator[dict[str, Any]]:
@@ -124,6 +142,8 @@ def _show(found: dict[str, Any]) -> None:
         "architecture": _pairs(found["architecture"]),
         "task": f"{found['task']}, {found['problem']}, {found['texts']} text(s) for each answer",
         "labels": ", ".join(found["labels"]),
+        "score": _score(found["score"]),
+        "temperature": "none" if found["temperature"] is None else f"{found['temperature']:.3f}",
         "tokenizer": f"{found['tokenizer']['kind']}, {found['tokenizer']['bytes'] / 1e3:.0f} kB",
         "integers": f"{found['parameters']:,} parameters, "
         f"{found['nudged_pairs']:,} weight pairs held to the limit",

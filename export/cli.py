@@ -1,11 +1,10 @@
 """`export-onnx`: write a trained student as one ONNX file of integers."""
 
-import json
 from pathlib import Path
 
 from inhibi.engine.cli import Parser
 from inhibi.engine.errors import InputError, MissingExtra, command
-from inhibi.qat.record import finished, read, task_of
+from inhibi.qat.record import finished, metrics, read, task_of
 
 EXAMPLES = """\
 example:
@@ -45,13 +44,6 @@ def check_head(run: Path, head: str | None) -> None:
         )
 
 
-def temperature(stage: Path) -> float | None:
-    """What the stage fitted on examples that were not trained on; none for scores, embeddings and
-    runs of earlier versions."""
-    found: float | None = json.loads((stage / "metrics.json").read_text("utf-8")).get("temperature")
-    return found
-
-
 def export(run: Path, output: Path, stage: str = "qat") -> None:
     """Write the integer file of a run's stage, "qat" or "ptq", whole or not at all.
 
@@ -72,7 +64,8 @@ def export(run: Path, output: Path, stage: str = "qat") -> None:
     folder = run / stage
     trained, tokenizer = load(folder), load_tokenizer(folder)
     try:
-        student = integer_student(trained, tokenizer, task, described, temperature(folder))
+        temperature = metrics(run, stage).get("temperature")
+        student = integer_student(trained, tokenizer, task, described, temperature)
     except ValueError as error:
         raise InputError(
             f"the student in {folder} has no integer form ({error}): if its training diverged, "

@@ -102,15 +102,26 @@ def open_run(folder: Path, description: dict[str, Any], resume: bool) -> None:
 
 
 def finished(folder: Path, stage: str) -> dict[str, Any]:
-    """run.json of a run whose stage "qat" or "ptq" is finished, with that stage: what the exported
-    file says of its provenance. Raises `InputError`."""
-    made = read(folder) | {"stage": stage}
-    if not (folder / stage / "metrics.json").is_file():
-        missing = "--no-qat " if stage == "ptq" else ""
+    """run.json of a run whose stage "qat" or "ptq" is finished, with that stage and its score: what
+    the exported file says of its provenance. Raises `InputError`."""
+    made, scored = read(folder), metrics(folder, stage)
+    score = {scored["split"]: scored["score"]} if "score" in scored else None
+    return made | {"stage": stage, "score": score}
+
+
+def metrics(folder: Path, stage: str) -> dict[str, Any]:
+    """What the stage "qat" or "ptq" of a run wrote when it was finished. Raises `InputError`."""
+    file = folder / stage / "metrics.json"
+    missing = "--no-qat " if stage == "ptq" else ""
+    if not file.is_file():
         raise InputError(
             f"{folder} holds no finished {stage} stage: "
             f"run qat-train {missing}--out {folder} --resume"
         )
+    try:
+        made: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise InputError(f"{file} is damaged ({error}): delete it and resume the run") from error
     return made
 
 

@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx.numpy_helper import to_array
+from tiny import tiny_student
 
 from inhibi.engine.cli import main
 from inhibi.engine.metadata import FORMAT_VERSION
+from inhibi.export.graph import build, write
 
 
 def test_what_a_file_is(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,6 +54,21 @@ def test_it_is_shown_to_people(tiny_model: Path, capsys: pytest.CaptureFixture[s
     shown = capsys.readouterr().out
     for part in ("SHA-256", "negative, positive", "WordPiece", "layer.1", "MatMulInteger x4"):
         assert part in shown
+
+
+def test_score_and_temperature_of_a_trained_student(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, provenance = tmp_path / "trained.onnx", {"score": {"held back": {"accuracy": 0.75}}}
+    write(build(replace(tiny_student(), temperature=1.5, provenance=provenance)), path)
+    main(["inspect", str(path), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["score"] == provenance["score"]
+    assert found["temperature"] == pytest.approx(1.5)
+    main(["inspect", str(path)])
+    shown = capsys.readouterr().out
+    assert "held back: accuracy 0.7500" in shown
+    assert "1.500" in shown
 
 
 @pytest.mark.parametrize(
