@@ -3,8 +3,8 @@
     python -m benchmarks.results_page
 
 Runs stand in benchmarks/results/TASK/RECIPE-SEED.json (`python -m benchmarks.run_result`), trials
-of the method in benchmarks/results/TASK/ablations/ (`python -m benchmarks.ablation`), others'
-figures in benchmarks/papers.json.
+of the method in benchmarks/results/TASK/ablations/ (`python -m benchmarks.ablation`), embeddings in
+benchmarks/results/embedding.json, others' figures in benchmarks/papers.json.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.accuracy import Runs, read_runs
 from benchmarks.bootstrap import RESAMPLES
+from benchmarks.results_embedding import embeddings
 from benchmarks.results_papers import papers
 from benchmarks.results_plot import plot
 from benchmarks.results_tables import ablations, floors, models, provenance
@@ -89,6 +90,7 @@ def page(folder: Path) -> str:
         HEAD,
         "![scores by recipe](results.svg)" if results else "There are no runs yet.",
         *(_task(task, runs) for task, runs in results.items()),
+        _embeddings(folder / "embedding.json"),
         _ablations(read_trials(folder)),
         papers(json.loads(PAPERS.read_text("utf-8")), results),
         _provenance(results),
@@ -101,6 +103,10 @@ def _task(task: str, runs: Runs) -> str:
     sizes = (f"{name}: {len(packed.split()):,}" for name, packed in run["references"].items())
     title = f"## {task}\n\nExamples: {', '.join(sizes)}."
     return "\n\n".join(part for part in (title, models(runs), floors(task, runs)) if part)
+
+
+def _embeddings(file: Path) -> str:
+    return embeddings(json.loads(file.read_text("utf-8"))) if file.is_file() else ""
 
 
 def read_trials(folder: Path) -> dict[str, list[Mapping[str, Any]]]:

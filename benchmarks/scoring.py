@@ -40,6 +40,10 @@ class _Recorded:
     answers: list[Prediction] = field(default_factory=list)
 
     @property
+    def embeds(self) -> bool:
+        return self.model.embeds
+
+    @property
     def labels(self) -> Sequence[str]:
         return self.model.labels
 
