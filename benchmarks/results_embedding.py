@@ -39,5 +39,5 @@ def embeddings(found: Mapping[str, Any]) -> str:
         f"Floor: the integers' Spearman at most {FLOOR} below the teacher's. Measured: {gap:.4f}, "
         f"{'reached' if gap <= FLOOR else '**not reached**'}."
     )
-    head = HEAD.format(checkpoint=found["checkpoint"]["name"], **found)
+    head = HEAD.format(**{**found, "checkpoint": found["checkpoint"]["name"]})
     return "\n\n".join([head.strip(), table(("", "Spearman", "Pearson", "MB"), rows), floor])
