@@ -6,7 +6,7 @@ import sys
 from inhibi.engine.cli import Parser, positive, threads
 
 ENGINES = ("ort", "numpy")
-OF_TABLES = ("text_pair_column", "out", "resume", "encoding")
+OF_TABLES = ("text_pair_column", "out", "resume", "encoding", "ray")
 
 EXAMPLES = """\
 examples:
@@ -32,18 +32,20 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("text", nargs="*", help="a text to classify, or - to read lines from standard input")
     add("--file", metavar="FILE", help="classify every line of a UTF-8 text file")
-    add("--text-column", metavar="NAME", help="--file is a table (.csv, .tsv) with this column")
+    add("--text-column", metavar="NAME", help="--file is .csv, .tsv or .parquet with this column")
     add("--text-pair-column", metavar="NAME", help="and this one, for a model that takes pairs")
     add("--out", metavar="FILE", help="the table to write: all columns, label and probability")
     add("--resume", action="store_true", help="go on with a table that was cut off")
     add("--encoding", metavar="NAME", help="of the table (default: utf-8)")
+    add("--ray", metavar="ADDRESS", help="answer a table on a Ray cluster; local: on this machine")
+    add("--workers", type=positive, metavar="N", help="of --ray (default: as many as have room)")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--int8", action="store_true", help="run an integer student (the default)")
     kind.add_argument("--fp32", action="store_true", help="run the float checkpoint --model DIR")
     add("--embed", action="store_true", help="print each text's embedding, int8, and no label")
     add("--model", metavar="MODEL", help="a file, or a name: sst2, owner/repo (default: sst2)")
     add("--engine", choices=ENGINES, default="ort", help="ort: fast; numpy: the readable reference")
-    add("--threads", type=threads, default=0, metavar="N", help="of ort, not numpy (default: all)")
+    add("--threads", type=threads, default=0, metavar="N", help="of ort (default: all; --ray: 1)")
     add("--batch", type=positive, default=32, metavar="N", help="texts at once (default: 32)")
     add("--max-length", type=positive, metavar="N", help="tokens to read (default: all it can)")
     form = parser.add_mutually_exclusive_group()
@@ -82,6 +84,7 @@ def _check(chosen: argparse.Namespace, parser: Parser) -> None:
 
 def _check_table(chosen: argparse.Namespace, parser: Parser) -> None:
     parser.check_only_with(chosen, OF_TABLES, "text_column")
+    parser.check_only_with(chosen, ("workers",), "ray")
     if not chosen.text_column:
         return
     if not chosen.file or not chosen.out:
@@ -90,6 +93,8 @@ def _check_table(chosen: argparse.Namespace, parser: Parser) -> None:
         parser.error("--json, --trace and --diff are not for tables")
     if chosen.embed:
         parser.error("--embed is not for tables: its vectors are lines (--json)")
+    if chosen.ray and (chosen.fp32 or chosen.engine != "ort"):
+        parser.error("--ray runs integer students on ort, no --fp32 and no other --engine")
 
 
 def _two_engines(text: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from inhibi.engine.lines import read
 if TYPE_CHECKING:
     from inhibi.engine.checkpoint import Checkpoint
     from inhibi.engine.model import Model, Prediction
+    from inhibi.engine.tables import Table, Tally
 
 UNANSWERED = 1  # exit status: a line has no answer, or two engines differ
 
@@ -59,7 +60,7 @@ def _classify_table(options: Namespace) -> int:
     """Write the table with its answers; UNANSWERED where some row has none."""
     from pathlib import Path
 
-    from inhibi.engine.tables import Table, classify_table
+    from inhibi.engine.tables import Table
 
     columns = (options.text_column, options.text_pair_column)
     texts = tuple(filter(None, columns))
@@ -67,13 +68,28 @@ def _classify_table(options: Namespace) -> int:
     model = _open(options)
     model.tokenizer.length(options.max_length)
     began = time.perf_counter()
-    tally = classify_table(model, table, options.resume, options.max_length, options.batch)
+    tally = _fill(model, table, options)
     earlier = f", {tally.before:,} before" if tally.before else ""
     say(f"{table.out}: {tally.now:,} rows{earlier}; {tally.empty:,} without a text")
     if options.verbose:
         seconds = time.perf_counter() - began
         say(f"{options.model or 'packaged student'} on {model.runs_on}: {seconds:.2f} s")
     return UNANSWERED if tally.empty else 0
+
+
+def _fill(model: "Model | Checkpoint", table: "Table", options: Namespace) -> "Tally":
+    """Answer the rows here or, with --ray, by workers."""
+    from inhibi.engine.tables import classify_table
+
+    rest = (table, options.resume, options.max_length)
+    if not options.ray:
+        return classify_table(model, *rest, options.batch)
+    from inhibi.engine.ray_pool import Pool, cluster
+
+    threads = options.threads or 1
+    with cluster(options.ray, options.workers, threads) as workers:
+        pool = Pool(model, table.columns, options.model, workers, threads)
+        return classify_table(pool, *rest, pool.rows(options.batch))
 
 
 def _look_inside(options: Namespace) -> int:

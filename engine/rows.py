@@ -1,4 +1,4 @@
-"""The rows of a CSV or TSV file, read strictly: nothing is guessed, shifted or dropped."""
+"""The rows of a CSV, TSV or Parquet file, read strictly: nothing is guessed, shifted or dropped."""
 
 import codecs
 import csv
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from inhibi.engine.errors import InputError
+from inhibi.engine.parquet_rows import SUFFIX as PARQUET
+from inhibi.engine.parquet_rows import parquet_rows
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 LONGEST = 2**24  # characters of one cell
@@ -27,21 +29,30 @@ def read_rows(path: Path, encoding: str) -> Iterator[tuple[Row, Iterator[Row]]]:
     """The header, and then the rows, each with as many cells; empty lines are left out (of a table
     with one column they are rows with an empty cell). Raises `InputError`."""
     csv.field_size_limit(LONGEST)
-    between = separator(path)
+    columnar = path.suffix.lower() == PARQUET
+    between = "" if columnar else separator(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder: name a file")
     if not path.is_file():
         raise InputError(f"no file {path}")
+    if columnar:
+        rows = parquet_rows(path)
+        yield _header(rows, path), rows
+        return
     with path.open(encoding=_codec(encoding), newline="") as file:
         reader = csv.reader(file, delimiter=between, strict=True)
         rows = _checked(reader, path, encoding)
-        header = next(rows, None)
-        if header is None:
-            raise InputError(f"{path} is empty")
-        if len(set(header)) < len(header):
-            twice = next(name for name in header if header.count(name) > 1)
-            raise InputError(f"{path} has two columns {twice!r}: give each a name of its own")
-        yield header, rows
+        yield _header(rows, path), rows
+
+
+def _header(rows: Iterator[Row], path: Path) -> Row:
+    header = next(rows, None)
+    if header is None:
+        raise InputError(f"{path} is empty")
+    if len(set(header)) < len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise InputError(f"{path} has two columns {twice!r}: give each a name of its own")
+    return header
 
 
 def place(name: str, header: Row, path: Path, option: str) -> int:

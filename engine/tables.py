@@ -64,16 +64,12 @@ def classify_table(
     with empty answers and named on standard error, as is one that is too long to be read whole.
     Raises `InputError`; what is written stays.
     """
-    if model.fields not in (None, len(table.columns)):
-        wanted = "a pair of texts" if model.fields == 2 else "one text"
-        raise InputError(
-            f"this model takes {wanted} in each row: see --text-column and --text-pair-column"
-        )
+    check_fields(model, table.columns)
     form = _form(table.out)
     with read_rows(table.source, table.encoding) as (header, rows):
         option = "--text-column"
         places = [place(name, header, table.source, option) for name in table.columns]
-        names = header + _added(header, len(model.labels) > 1)
+        names = header + answer_columns(header, len(model.labels) > 1)
         tally = _continue(model, table, names, len(header), rows) if resume else Tally()
         with _opened(table.out, resume) as file:
             writer = csv.writer(file, form)
@@ -89,6 +85,22 @@ def classify_table(
     return tally
 
 
+def check_fields(model: Classifier, columns: Sequence[str]) -> None:
+    """`InputError` where the model takes pairs and there is one column of texts, or the like."""
+    if model.fields not in (None, len(columns)):
+        wanted = "a pair of texts" if model.fields == 2 else "one text"
+        raise InputError(
+            f"this model takes {wanted} in each row: see --text-column and --text-pair-column"
+        )
+
+
+def as_text(parts: Sequence[str]) -> Text | None:
+    """A row's text or pair; None where one of its one or two cells is empty."""
+    if not all(part.strip() for part in parts):
+        return None
+    return parts[0] if len(parts) == 1 else (parts[0], parts[1])
+
+
 def _answered(
     model: Classifier,
     rows: list[Row],
@@ -100,9 +112,9 @@ def _answered(
     """The rows with their answers; `first` is the number of the first one."""
     texts: dict[int, Text] = {}
     for i, row in enumerate(rows):
-        parts = tuple(row[place] for place in places)
-        if all(part.strip() for part in parts):
-            texts[i] = parts[0] if len(parts) == 1 else (parts[0], parts[1])
+        text = as_text([row[place] for place in places])
+        if text is not None:
+            texts[i] = text
         else:
             say(f"note: row {first + i} has no text: its answer is left empty")
     made = model.classify(list(texts.values()), max_length, batch)
@@ -120,7 +132,7 @@ def _cells(answer: Prediction) -> Row:
     return [answer.label, f"{answer.probability:.6f}"]
 
 
-def _added(header: Row, classes: bool) -> Row:
+def answer_columns(header: Row, classes: bool) -> Row:
     """The new columns' names, with as many times predicted_ before them as the table takes."""
     made = []
     for name in ["label", "probability"] if classes else ["score"]:

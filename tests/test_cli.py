@@ -11,7 +11,7 @@ import inhibi.engine
 from inhibi.engine.cli import COMMANDS, main
 from inhibi.engine.errors import command
 
-HEAVY = ["torch", "transformers", "brevitas", "datasets"]
+HEAVY = ["torch", "transformers", "brevitas", "datasets", "ray", "pyarrow"]
 
 
 def python(code: str, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
