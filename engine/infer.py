@@ -84,11 +84,13 @@ def _fill(model: "Model | Checkpoint", table: "Table", options: Namespace) -> "T
     rest = (table, options.resume, options.max_length)
     if not options.ray:
         return classify_table(model, *rest, options.batch)
+    from inhibi.engine.catalog import find
     from inhibi.engine.ray_pool import Pool, cluster
 
     threads = options.threads or 1
     with cluster(options.ray, options.workers, threads) as workers:
-        pool = Pool(model, table.columns, options.model, workers, threads)
+        path = str(find(options.model)) if options.model else None
+        pool = Pool(model, table.columns, path, workers, threads)
         return classify_table(pool, *rest, pool.rows(options.batch))
 
 

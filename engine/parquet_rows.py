@@ -9,22 +9,37 @@ SUFFIX = ".parquet"
 ROWS = 1024  # in memory at once, beside the file's own pages
 
 
-def parquet_rows(path: Path) -> Iterator[list[str]]:
-    """The names of the columns, and then each row; a null is an empty cell. Raises `InputError`."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ModuleNotFoundError as error:
-        raise MissingExtra("eval", "pyarrow") from error
-    try:
-        with parquet.ParquetFile(path) as file:
-            yield file.schema_arrow.names
-            for batch in file.iter_batches(ROWS):
-                columns = [column.to_pylist() for column in batch.columns]
-                for values in zip(*columns, strict=True):
-                    yield [_cell(value, path) for value in values]
-    except (OSError, pyarrow.ArrowException) as error:
-        raise InputError(f"{path} is damaged or no parquet file ({error})") from error
+class ParquetRows:
+    """Iterates over the names of the columns and then each row; a null is an empty cell. Iterating
+    raises `InputError`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read, self._count = 0, 0
+
+    def share(self) -> float:
+        """Of the rows that are read, in [0, 1]."""
+        return self._read / self._count if self._count else 0.0
+
+    def __iter__(self) -> Iterator[list[str]]:
+        try:
+            import pyarrow
+            from pyarrow import parquet
+        except ModuleNotFoundError as error:
+            raise MissingExtra("eval", "pyarrow") from error
+        try:
+            with parquet.ParquetFile(self._path) as file:
+                self._count = file.metadata.num_rows
+                yield file.schema_arrow.names
+                for batch in file.iter_batches(ROWS):
+                    yield from self._rows([column.to_pylist() for column in batch.columns])
+        except (OSError, pyarrow.ArrowException) as error:
+            raise InputError(f"{self._path} is damaged or no parquet file ({error})") from error
+
+    def _rows(self, columns: list[list[object]]) -> Iterator[list[str]]:
+        for values in zip(*columns, strict=True):
+            self._read += 1
+            yield [_cell(value, self._path) for value in values]
 
 
 def _cell(value: object, path: Path) -> str:

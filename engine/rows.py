@@ -2,14 +2,15 @@
 
 import codecs
 import csv
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from inhibi.engine.errors import InputError
 from inhibi.engine.parquet_rows import SUFFIX as PARQUET
-from inhibi.engine.parquet_rows import parquet_rows
+from inhibi.engine.parquet_rows import ParquetRows
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 LONGEST = 2**24  # characters of one cell
@@ -25,9 +26,12 @@ def separator(path: Path) -> str:
 
 
 @contextmanager
-def read_rows(path: Path, encoding: str) -> Iterator[tuple[Row, Iterator[Row]]]:
+def read_rows(
+    path: Path, encoding: str
+) -> Iterator[tuple[Row, Iterator[Row], Callable[[], float]]]:
     """The header, and then the rows, each with as many cells; empty lines are left out (of a table
-    with one column they are rows with an empty cell). Raises `InputError`."""
+    with one column they are rows with an empty cell). Last what tells the share of the file that is
+    read, in [0, 1]. Raises `InputError`."""
     csv.field_size_limit(LONGEST)
     columnar = path.suffix.lower() == PARQUET
     between = "" if columnar else separator(path)
@@ -36,13 +40,16 @@ def read_rows(path: Path, encoding: str) -> Iterator[tuple[Row, Iterator[Row]]]:
     if not path.is_file():
         raise InputError(f"no file {path}")
     if columnar:
-        rows = parquet_rows(path)
-        yield _header(rows, path), rows
+        table = ParquetRows(path)
+        rows = iter(table)
+        yield _header(rows, path), rows, table.share
         return
-    with path.open(encoding=_codec(encoding), newline="") as file:
-        reader = csv.reader(file, delimiter=between, strict=True)
+    with path.open("rb") as file:
+        text = io.TextIOWrapper(file, _codec(encoding), newline="")
+        reader = csv.reader(text, delimiter=between, strict=True)
         rows = _checked(reader, path, encoding)
-        yield _header(rows, path), rows
+        size = path.stat().st_size
+        yield _header(rows, path), rows, lambda: min(1.0, file.tell() / size)
 
 
 def _header(rows: Iterator[Row], path: Path) -> Row:

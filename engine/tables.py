@@ -16,6 +16,7 @@ from typing import Protocol
 
 from inhibi.engine.errors import InputError, say
 from inhibi.engine.model import Prediction
+from inhibi.engine.progress import bar
 from inhibi.engine.rows import Row, place, read_rows, separator
 from inhibi.engine.text import Text
 
@@ -66,12 +67,12 @@ def classify_table(
     """
     check_fields(model, table.columns)
     form = _form(table.out)
-    with read_rows(table.source, table.encoding) as (header, rows):
+    with read_rows(table.source, table.encoding) as (header, rows, share):
         option = "--text-column"
         places = [place(name, header, table.source, option) for name in table.columns]
         names = header + answer_columns(header, len(model.labels) > 1)
         tally = _continue(model, table, names, len(header), rows) if resume else Tally()
-        with _opened(table.out, resume) as file:
+        with _opened(table.out, resume) as file, bar(table.source.name, "rows") as advance:
             writer = csv.writer(file, form)
             if not file.tell():
                 writer.writerow(names)
@@ -82,6 +83,7 @@ def classify_table(
                 file.flush()
                 tally.now += len(made)
                 tally.empty += sum(not row[-1] for row in made)
+                advance(tally.before + tally.now, share())
     return tally
 
 

@@ -160,7 +160,7 @@ def _rows(name: str, part: str, columns: Sequence[str], encoding: str) -> Iterat
 
 
 def _separated_rows(path: Path, columns: Sequence[str], encoding: str) -> Iterator[Row]:
-    with read_rows(path, encoding) as (header, rows):
+    with read_rows(path, encoding) as (header, rows, _):
         places = [place(name, header, path, OPTIONS) for name in columns]
         for row in rows:
             yield [row[place] for place in places]

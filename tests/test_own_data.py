@@ -243,7 +243,7 @@ def test_labels_with_one_value_have_one_order() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ((), "name either a task (--task) or a table of your own (--train)"),
+        ((), "name either a task (--task), a table of your own (--train)"),
         (("--task", "sst2", "--train", "mine.csv"), "name either a task"),
         (("--task", "sst2", "--text-column", "x"), "--text-column is of use with --train only"),
         (("--task", "sst2", "--encoding", "x"), "--encoding is of use with --train only"),

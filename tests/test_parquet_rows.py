@@ -21,7 +21,7 @@ COLUMNS = {
 
 
 def read(path: Path) -> tuple[list[str], list[list[str]]]:
-    with read_rows(path, "utf-8") as (header, rows):
+    with read_rows(path, "utf-8") as (header, rows, _):
         return header, list(rows)
 
 

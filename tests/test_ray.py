@@ -150,7 +150,7 @@ def test_a_worker_mistake_is_one_line(
 
     with pytest.raises(InputError, match=r"^this is no text$"):
         fill(table, tmp_path / "out.csv", tiny_model, worker=Broken)
-    with pytest.raises(InputError, match=r"^Ray: .*there is no model file .*none\.onnx$"):
+    with pytest.raises(InputError, match=r"^Ray: .*there is no model file .*none\.onnx:"):
         Pool(load(tiny_model), ["review"], str(tmp_path / "none.onnx"), 1, 1)
 
 
