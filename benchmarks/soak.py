@@ -2,9 +2,9 @@
 
     python -m benchmarks.soak --seconds 600 --threads 8
 
-Threads classify texts of 1 to 512 tokens, in batches of 1 to 8, with one model. Each answer is
-compared with the one that a single thread gave before. Prints JSON; the exit status is 1 where an
-answer differs or memory grows. Linux alone says how much memory a process has now.
+Threads classify texts of 1 to 512 tokens, in batches of 1 to 8 that are ever new, with one model.
+Each answer is compared with the one that a single thread gave before. Prints JSON; the exit status
+is 1 where an answer differs or memory grows. Linux alone says how much memory a process has now.
 """
 
 import argparse
@@ -13,9 +13,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +27,14 @@ from inhibi.engine.model import Model, Prediction, load
 
 TEXTS = 48
 LARGEST = 8  # texts of a batch
-BATCHES = 256
+WARM_UP = 256  # batches
 TOLERANCE = 16.0
 """MiB that memory may grow after the warm-up. Allocators keep what threads free, and which batches
 run at once differs by chance: that settles. A leak does not: at 50 texts a second for 10 minutes
 this tolerance finds one of 0.6 KiB a text."""
 
-Batch = list[tuple[str, Prediction]]
-"""Texts and the answers of a single thread."""
+Answered = tuple[str, Prediction]
+"""A text and the answer of a single thread."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,6 @@ class Soak:
 
     seconds: float
     threads: int
-    batches: int
     texts: int
     differing: int
     rss_mib: list[float]
@@ -56,21 +56,22 @@ class Soak:
         return self.texts > 0 and not self.differing and self.grown_mib <= TOLERANCE
 
 
-def soak(model: Model, seconds: float, threads: int, batches: int = BATCHES) -> Soak:
-    """Run the threads for `seconds` after a warm-up: every batch twice, the longest first.
+def soak(model: Model, seconds: float, threads: int) -> Soak:
+    """Run the threads for `seconds` after a warm-up, in which every one meets the longest texts.
 
-    Answers of the warm-up are compared and counted, too. batches: how many different ones there
-    are. They come again and again, because each new shape costs some KiB that are kept.
+    Answers of the warm-up are compared and counted, too.
     """
-    work = make_batches(model, batches)
+    work = [(text, model.classify([text])[0]) for text in make_texts(model)]
+    drawn = _drawn(work, np.random.default_rng(0))
+    warm = [work[-LARGEST:]] * threads + list(islice(drawn, WARM_UP))
     with ThreadPoolExecutor(threads) as pool:
-        counts = list(pool.map(lambda batch: _answer(model, batch), [*work, *work]))
+        counts = list(pool.map(lambda batch: _answer(model, batch), warm))
     memory = [rss_mib()]
-    for quarter in range(4):
+    for quarter in range(1, 5):
         counts.append(_spell(model, work, seconds / 4, threads, quarter))
         memory.append(rss_mib())
     answered, differing = np.sum(counts, axis=0).tolist()
-    return Soak(seconds, threads, batches, answered, differing, memory)
+    return Soak(seconds, threads, answered, differing, memory)
 
 
 def make_texts(model: Model) -> list[str]:
@@ -81,14 +82,11 @@ def make_texts(model: Model) -> list[str]:
     return [" ".join(random.choice(list("abcdefghijklmnop.,!"), n)) for n in lengths]
 
 
-def make_batches(model: Model, count: int) -> list[Batch]:
-    """Random batches of 1 to LARGEST of the texts, after one of the longest."""
-    texts = make_texts(model)
-    answered = [(text, model.classify([text])[0]) for text in texts]
-    random = np.random.default_rng(0)
-    sizes = random.integers(1, LARGEST + 1, count - 1)
-    drawn = [[answered[i] for i in random.integers(0, TEXTS, size)] for size in sizes]
-    return [answered[-LARGEST:], *drawn]
+def _drawn(work: Sequence[Answered], random: np.random.Generator) -> Iterator[list[Answered]]:
+    """Random batches of 1 to LARGEST of the texts, without end."""
+    while True:
+        size = random.integers(1, LARGEST + 1)
+        yield [work[i] for i in random.integers(0, len(work), size)]
 
 
 def rss_mib() -> float:
@@ -100,18 +98,18 @@ def rss_mib() -> float:
 
 
 def _spell(
-    model: Model, work: Sequence[Batch], seconds: float, threads: int, number: int
+    model: Model, work: Sequence[Answered], seconds: float, threads: int, number: int
 ) -> tuple[int, int]:
     """Texts answered and answers that differ, by all the threads in `seconds`."""
     together = threading.Barrier(threads)
 
     def run(thread: int) -> np.ndarray:
-        random = np.random.default_rng([number, thread])
+        drawn = _drawn(work, np.random.default_rng([number, thread]))
         counts = np.zeros(2, np.int64)
         together.wait()
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
-            counts += _answer(model, work[random.integers(0, len(work))])
+            counts += _answer(model, next(drawn))
         return counts
 
     with ThreadPoolExecutor(threads) as pool:
@@ -119,7 +117,7 @@ def _spell(
     return answered, differing
 
 
-def _answer(model: Model, batch: Batch) -> tuple[int, int]:
+def _answer(model: Model, batch: Sequence[Answered]) -> tuple[int, int]:
     """Texts answered and answers that differ."""
     answers = model.classify([text for text, _ in batch])
     expected = [answer for _, answer in batch]
@@ -134,11 +132,10 @@ def main(argv: list[str] | None = None) -> None:
     add = parser.add_argument
     add("--seconds", type=float, default=600, help="after the warm-up (default: 600)")
     add("--threads", type=int, default=8, help="that share the model (default: 8)")
-    add("--batches", type=int, default=BATCHES, help=f"different ones (default: {BATCHES})")
     add("--model", type=Path, metavar="FILE", help="a student (default: the packaged one)")
     chosen = parser.parse_args(argv)
     model = load(chosen.model, threads=1)
-    made = soak(model, chosen.seconds, chosen.threads, chosen.batches)
+    made = soak(model, chosen.seconds, chosen.threads)
     found = asdict(made) | {"grown_mib": made.grown_mib, "tolerance_mib": TOLERANCE}
     about = {"machine": machine(), "versions": versions(), "runs_on": model.runs_on}
     print(json.dumps(about | found | {"passed": made.passed}, indent=1))

@@ -85,6 +85,8 @@ def _options(threads: int, native: Library | str) -> tuple[Any, Library | str]:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # failures are raised; nothing is printed beside
+    # Else it keeps a plan of memory for each new length and never drops one.
+    options.enable_mem_pattern = False
     if isinstance(native, Library):
         try:
             options.register_custom_ops_library(str(native.path))

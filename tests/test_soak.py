@@ -30,7 +30,7 @@ def test_texts_have_every_length(model: Model) -> None:
 
 
 def test_threads_answer_as_one_does_in_flat_memory(model: Model) -> None:
-    made = soak.soak(model, 2, 8, batches=32)
+    made = soak.soak(model, 2, 8)
     assert made.texts > 8 * soak.LARGEST
     assert made.differing == 0
     assert len(made.rss_mib) == 5
@@ -60,7 +60,7 @@ def test_a_difference_and_a_leak_are_seen(
     for mistaken, differs, grows in ((wrong, True, False), (leaking, False, True)):
         monkeypatch.setattr(Model, "classify", mistaken)
         with pytest.raises(SystemExit) as end:
-            soak.main(["--seconds", "1", "--threads", "4", "--batches", "32"])
+            soak.main(["--seconds", "1", "--threads", "4"])
         found = json.loads(capsys.readouterr().out)
         assert end.value.code == 1
         assert (found["differing"] > 0) is differs
