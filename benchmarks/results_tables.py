@@ -47,6 +47,7 @@ def models(runs: Runs) -> str:
     metrics = list(first["models"]["float"]["sets"][splits[0]]["metrics"])
     header = ["", *(f"{NAMES.get(m, m)}" for m in metrics), "seeds", "to the teacher"]
     header += ["as the float student", "as its weights in float", *splits[1:], "minutes", "MB"]
+    header += ["million parameters", "µJ"]
     rows = [_row("teacher, float", _any_teacher(runs), [{}] * 3, splits, metrics, ("teacher",))]
     for recipe in runs:
         for name, (title, stages) in MODELS.items():
@@ -81,7 +82,7 @@ def _row(
 ) -> list[str]:
     """beside: the teacher, the float student and the same weights in float."""
     if not found:
-        return [title, *[""] * (len(metrics) + len(splits) + 5)]
+        return [title, *[""] * (len(metrics) + len(splits) + 7)]
     teacher, *floats = beside
     run = next(iter(found.values())).run
     longer = [values(found, name, main_metric(run["task"])) for name in splits[1:]]
@@ -95,7 +96,15 @@ def _row(
         *(f"{100 * np.mean(scores):.1f}" if scores else "" for scores in longer),
         f"{taken:.0f}" if taken else "",
         f"{np.mean([m.model['bytes'] for m in found.values()]) / 1e6:.0f}",
+        _known(found, "parameters", 1e6),
+        _known(found, "microjoules"),
     ]
+
+
+def _known(found: BySeed, key: str, unit: float = 1.0) -> str:
+    """The mean of a number that not all results have."""
+    numbers = [m.model[key] / unit for m in found.values() if m.model.get(key) is not None]
+    return f"{np.mean(numbers):,.1f}" if numbers else ""
 
 
 def _mean(scores: Sequence[float]) -> str:

@@ -12,11 +12,13 @@ example is kept, in the order of the split, so that models can be compared examp
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from safetensors.numpy import load_file
 from torch import nn
 
 from benchmarks.joined import joined_examples
@@ -25,7 +27,12 @@ from benchmarks.scoring import Scored, agreement, pack, score_logits, score_sets
 from benchmarks.unquantized import Unquantized
 from inhibi.engine.checkpoint import Checkpoint
 from inhibi.engine.errors import InputError, command, say
+from inhibi.engine.inspection import inspect
 from inhibi.engine.model import load
+from inhibi.eval.energy.dataset import mean_energies, variant_of
+from inhibi.eval.energy.figures import load as technology
+from inhibi.eval.energy.graph import read as read_graph
+from inhibi.eval.energy.memory import WEIGHTS_FROM_DRAM
 from inhibi.eval.examples import Examples, examples
 from inhibi.export.cli import export
 from inhibi.kd.data import Task, find_task
@@ -37,6 +44,7 @@ from inhibi.qat.student import load as load_quantized
 
 STAGES = (*FLOAT_STAGES, "qat", "ptq")  # the last float one that a run has is its float student
 ARCHITECTURE = ("attention", "layers", "hidden", "heads", "intermediate")
+TECHNOLOGY = "45nm"
 INTEGERS = {"integer": "qat", "ptq": "ptq"}  # by the model's name the stage that is exported
 
 
@@ -85,7 +93,7 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
     scored["unquantized"] = {first: same_weights(Unquantized(quantized))}
     paths["unquantized"] = run / "qat"
     names = {"teacher": "teacher", "float": student, **INTEGERS, "unquantized": "unquantized"}
-    return {
+    made = {
         **{name: described.get(name) for name in ("task", "recipe", "recipe_sha256", "seed")},
         "max_length": max_length,
         "checkpoint": {"name": described.get("teacher"), "sha256": described.get("teacher_sha256")},
@@ -104,6 +112,21 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
         },
         "fake_quantization": agreement(same_weights(quantized).logits, scored["qat"][first].logits),
     }
+    lengths = [len(ids.ids) for ids in integers.encode(sets[first].texts, max_length)]
+    estimated = microjoules(made, paths["qat"], lengths)
+    for name, model in made["models"].items():
+        model["microjoules"] = estimated.get(name)
+    where = {"technology": TECHNOLOGY, "memory": WEIGHTS_FROM_DRAM.name}
+    return made | {"energy": where | {"tokens": float(np.mean(lengths))}}
+
+
+def microjoules(made: Mapping[str, Any], file: Path, lengths: Sequence[int]) -> dict[str, float]:
+    """Estimated energy of one example, mean over these lengths, by model: energy-report's figures.
+    Models of another shape than the file's have none."""
+    graph = read_graph(file)
+    found = mean_energies(graph, lengths, technology(TECHNOLOGY), WEIGHTS_FROM_DRAM)
+    variants = {name: variant_of(made, name, graph) for name in made["models"]}
+    return {name: found[variant] / 1e6 for name, variant in variants.items() if variant}
 
 
 def teacher_architecture(folder: Path) -> dict[str, Any] | None:
@@ -171,6 +194,7 @@ def _model(
     return {
         "sha256": sha256(path),
         "bytes": file.stat().st_size,
+        "parameters": parameters(file),
         "engine": "torch" if path.is_dir() else "ort",
         "equal_to_float": found.equal(student[first]),
         "sets": {
@@ -178,6 +202,13 @@ def _model(
             for name, one in scored.items()
         },
     }
+
+
+def parameters(file: Path) -> int:
+    """Numbers that a safetensors file or a student file holds, tables of functions included."""
+    if file.suffix == ".onnx":
+        return int(inspect(file)["parameters"])
+    return sum(weight.size for weight in load_file(file).values())
 
 
 @contextmanager

@@ -11,12 +11,16 @@ class Unquantized(nn.Module):
 
     def __init__(self, student: QuantStudent) -> None:
         super().__init__()
-        self.student = student
+        self.student, self.config = student, student.config
 
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        output_hidden_states: bool = False,
     ) -> Output:
-        """input_ids, attention_mask, token_type_ids int64 [B,T]."""
+        """input_ids, attention_mask, token_type_ids int64 [B,T]; there are no hidden states."""
         ids = self.student.table_ids(input_ids, token_type_ids)
         chain = operators(self.student, ids, attention_mask.bool())
         return Output(run(chain, quantized=())["logits"], [])

@@ -24,6 +24,8 @@ def model(task: str, predictions: Sequence[float], equal: float | None = 1.0) ->
     return {
         "sha256": "ab" * 32,
         "bytes": 80_000_000,
+        "parameters": 20_000_000,
+        "microjoules": 1234.5,
         "engine": "ort",
         "equal_to_float": equal,
         "sets": dict.fromkeys(SETS, found | {"predictions": pack(predictions)}),

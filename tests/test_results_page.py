@@ -33,9 +33,9 @@ def test_rows_and_floors_follow_from_the_runs(tmp_path: Path) -> None:
     cells = [cell.strip(" *") for cell in integers.split("|")[1:-1]]
     assert cells[:3] == ["best, integers", "81.25 ± 8.84", "2"]
     assert cells[3].startswith("-12.50 [")
-    assert cells[4:] == ["87.5 %", "100.0 %", "81.2", "4", "80"]
+    assert cells[4:] == ["87.5 %", "100.0 %", "81.2", "4", "80", "20.0", "1,234.5"]
     for line in (
-        "| teacher, float | 93.75 ± 8.84 | 2 |  |  |  | 93.8 | 2 | 80 |",
+        "| teacher, float | 93.75 ± 8.84 | 2 |  |  |  | 93.8 | 2 | 80 | 20.0 | 1,234.5 |",
         "| teacher, float | >= 90 % | 93.75 % | yes |",
         "| best integers below the teacher | <= 0.5 points | 12.50 points | **no** |",
         "| the same on joined sentences, 64 tokens | <= 1 points | 12.50 points | **no** |",

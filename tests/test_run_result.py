@@ -20,6 +20,7 @@ from inhibi.engine.errors import InputError
 from inhibi.engine.model import load
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.files import sha256
+from inhibi.kd.student import load as load_student
 from inhibi.kd.student import make_student
 from inhibi.qat.student import QuantizationSettings, QuantStudent
 
@@ -91,6 +92,15 @@ def test_a_run_becomes_one_file(
     assert own == models["float"]["sets"]["validation"]
     assert made["fake_quantization"]["equal_predictions"] == 1
     assert made["fake_quantization"]["median_difference"] < 0.02
+    weights = sum(p.numel() for p in load_student(run / "distill").parameters())
+    assert models["float"]["parameters"] == models["teacher"]["parameters"] + 2 * 2 * 3 == weights
+    energies = {name: model["microjoules"] for name, model in models.items()}
+    assert energies["unquantized"] is None
+    assert energies["integer"] == energies["ptq"] < energies["float"]
+    assert 0 < energies["integer"] < energies["teacher"]
+    assert made["energy"]["technology"] == "45nm"
+    tokens = [answer.tokens for answer in load(exported / "qat.onnx").classify(texts)]
+    assert made["energy"]["tokens"] == np.mean(tokens)
     assert "best, integers" in page(tmp_path / "results")
     assert "integer: validation accuracy" in capsys.readouterr().out
 

@@ -65,7 +65,7 @@ def on_task(
         raise InputError(f"{task.name} has scores, no right and wrong answers: name another task")
     lengths = [sentence.tokens for sentence in student.encode(rows.texts)]
     sentence = {
-        name: _mean_energies(graph, lengths, technology, memory)
+        name: mean_energies(graph, lengths, technology, memory)
         for name, technology in technologies.items()
     }
     own = BY_ATTENTION[student.metadata.attention, False]
@@ -85,7 +85,7 @@ def on_task(
     }
 
 
-def _mean_energies(
+def mean_energies(
     graph: Graph, lengths: Sequence[int], technology: Technology, memory: Memory
 ) -> dict[str, float]:
     """By variant: the whole model, each sentence by itself."""
@@ -135,7 +135,7 @@ def read_results(folder: Path, task: Task, graph: Graph) -> list[Accuracy]:
         try:
             run = json.loads(file.read_text("utf-8"))
             for name, model in run["models"].items():
-                variant = _variant(run, name, graph)
+                variant = variant_of(run, name, graph)
                 others += name in FLOATS and variant is None
                 if variant:
                     # One teacher is shared by the runs of a seed: it stands for them all.
@@ -155,7 +155,7 @@ def read_results(folder: Path, task: Task, graph: Graph) -> list[Accuracy]:
     ]
 
 
-def _variant(run: Mapping[str, Any], name: str, graph: Graph) -> str | None:
+def variant_of(run: Mapping[str, Any], name: str, graph: Graph) -> str | None:
     """What a run's model is counted as; None for one of another shape, or none of FLOATS."""
     shape = run["teacher_architecture" if name == "teacher" else "architecture"]
     if name not in FLOATS or shape is None:
