@@ -6,14 +6,14 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from inhibi.engine.errors import InputError
 from inhibi.engine.parquet_rows import SUFFIX as PARQUET
 from inhibi.engine.parquet_rows import ParquetRows
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-LONGEST = 2**24  # characters of one cell
+LONGEST = 2**24  # characters of one line, and of one cell
 
 Row = list[str]
 
@@ -46,7 +46,7 @@ def read_rows(
         return
     with path.open("rb") as file:
         text = io.TextIOWrapper(file, _codec(encoding), newline="")
-        reader = csv.reader(text, delimiter=between, strict=True)
+        reader = csv.reader(_lines(text, path), delimiter=between, strict=True)
         rows = _checked(reader, path, encoding)
         size = path.stat().st_size
         yield _header(rows, path), rows, lambda: min(1.0, file.tell() / size)
@@ -83,6 +83,18 @@ def _codec(encoding: str) -> str:
     except (LookupError, ValueError) as error:
         raise InputError(f"no encoding {encoding}: name one such as latin-1") from error
     return "utf-8-sig" if name == "utf-8" else name
+
+
+def _lines(file: TextIO, path: Path) -> Iterator[str]:
+    """Its lines; a file without line ends, of whatever size, is not read into memory."""
+    number = 0
+    while line := file.readline(LONGEST + 1):
+        number += 1
+        if len(line) > LONGEST:
+            raise InputError(
+                f"{path}, line {number}: more than {LONGEST:,} characters: is this a table?"
+            )
+        yield line
 
 
 def _checked(reader: Any, path: Path, encoding: str) -> Iterator[Row]:

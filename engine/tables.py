@@ -66,6 +66,21 @@ def classify_table(
     Raises `InputError`; what is written stays.
     """
     check_fields(model, table.columns)
+    try:
+        return _classify(model, table, resume, max_length, batch)
+    except OSError as error:
+        if error.filename:
+            raise
+        raise InputError(
+            f"{table.out}: {error.strerror}: the rows that it has stay; make room, then go on "
+            "with --resume"
+        ) from error
+
+
+def _classify(
+    model: Classifier, table: Table, resume: bool, max_length: int | None, batch: int
+) -> Tally:
+    """The same; OSError where the rows cannot be written."""
     form = _form(table.out)
     with read_rows(table.source, table.encoding) as (header, rows, share):
         option = "--text-column"

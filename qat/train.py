@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from inhibi.engine.cli import Parser
 from inhibi.engine.errors import MissingExtra, command
+from inhibi.kd.files import room_in
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -128,7 +129,8 @@ def main(argv: list[str] | None = None) -> None:
         raise MissingExtra("train", error.name or "torch") from error
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    run_stages(chosen)
+    with room_in(Path(chosen.out)):
+        run_stages(chosen)
 
 
 def run_stages(chosen: argparse.Namespace) -> None:

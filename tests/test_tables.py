@@ -134,6 +134,20 @@ def test_a_mistake_is_one_line(content: str, said: str, tmp_path: Path, infer: I
     assert shown.count("\n") == 1
 
 
+def test_a_file_without_lines_is_not_read_into_memory(
+    tmp_path: Path, infer: Infer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inhibi.engine.rows.LONGEST", 20)
+    source = tmp_path / "in.csv"
+    source.write_text("review\n" + "x" * 20 + "\n")  # with its end one more
+    assert "line 2: more than 20 characters" in infer(source, tmp_path / "out.csv")[1]
+    source.write_text("review\n" + "x" * 19 + "\n")
+    assert infer(source, tmp_path / "more.csv")[0] == 0
+    source.write_bytes(bytes(2**20))
+    assert "line 1: more than 20 characters" in infer(source, tmp_path / "none.csv")[1]
+    assert not (tmp_path / "none.csv").exists()
+
+
 def test_other_files_and_options(table: Path, tmp_path: Path, infer: Infer) -> None:
     for source, out, more, said in (
         (tmp_path / "none.csv", "out.csv", (), "no file"),
@@ -166,7 +180,8 @@ def test_what_is_written_stays_when_the_disk_is_full(
     with monkeypatch.context() as patch:
         patch.setattr(tables, "_answered", full)
         status, said = infer(table, tmp_path / "out.csv")
-    assert (status, "No space left on device" in said) == (2, True)
+    line = f"{tmp_path / 'out.csv'}: {os.strerror(28)}: the rows that it has stay"
+    assert (status, line in said) == (2, True)
     assert len(read(tmp_path / "out.csv")) == 9
     assert infer(table, tmp_path / "out.csv", "--resume")[0] == 0
     assert (tmp_path / "out.csv").read_bytes() == whole.read_bytes()
