@@ -42,6 +42,8 @@ def round_weights(student: QuantStudent, inputs: Iterable[dict[str, Tensor]]) ->
                     product.valid = batch["attention_mask"]
                 mode.model(**batch)  # as far as the product whose turn it is
             mode.update()
+        for product in mode.gpxq_layers.values():
+            product.layer.weight_quant.cache_inference_quant_weight = False
     del student.forward  # Brevitas leaves its own on the instance
 
 
@@ -64,6 +66,8 @@ class _WithinPairs(GPTQ):
         unseen = (self.H.diagonal(dim1=1, dim2=2) == 0).float()
         self.H += torch.diag_embed(unseen * torch.finfo(self.H.dtype).tiny)
         super().single_layer_update(*args, **kwargs)
+        # It stays as it is now while the others are rounded: quantized once, not in every run.
+        self.layer.weight_quant.cache_inference_quant_weight = True
 
     def get_quant_weights(self, i: int, i1: int, *_: Any, **__: Any) -> Tensor:
         """Column i1 + i of the weights [M,K], rounded: [1,M]."""
