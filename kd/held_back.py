@@ -51,6 +51,11 @@ def hold_back_texts(texts: Sequence[str]) -> "tuple[Dataset, Dataset]":
     )
 
 
+def wholes(texts: Sequence[str]) -> list[int]:
+    """The numbers of the texts that are contained in no other; of equal ones the first."""
+    return [i for i, found in enumerate(whole_texts(texts)) if found == [i]]
+
+
 def whole_texts(texts: Sequence[str]) -> list[list[int]]:
     """For each text the texts that contain it and are contained in no other, by number of their
     first example: itself where nothing contains it."""

@@ -19,7 +19,8 @@ class Stage:
     steps: optimizer steps; 0 skips the stage. passes: over the examples at most, whatever `steps`
     says; 0: no limit. batch_size: examples at most; batch_tokens: padded
     tokens at most. texts: unlabelled texts mixed in (from --text files). joined: texts made of
-    joined training sentences of one label, mixed in. warmup: share of the steps.
+    joined training sentences of one label, mixed in. whole: how many times a pass meets the texts
+    again that are no part of another (of single texts). warmup: share of the steps.
     save_steps: steps between resumable checkpoints. bf16: products in bfloat16, on processors and
     GPUs that have it about twice as fast; not for quantization-aware training, whose integers need
     the bits.
@@ -34,6 +35,7 @@ class Stage:
     weight_decay: float = 0.01
     texts: int = 0
     joined: int = 0
+    whole: int = 0
     save_steps: int = 250
     bf16: bool = False
 

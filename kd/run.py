@@ -13,7 +13,7 @@ from inhibi.kd import processes
 from inhibi.kd.data import Task, load_split, load_texts
 from inhibi.kd.examples import Example, Examples, joined, label_ids, labelled, unlabelled
 from inhibi.kd.families import parts
-from inhibi.kd.held_back import hold_back, hold_back_texts
+from inhibi.kd.held_back import hold_back, hold_back_texts, wholes
 from inhibi.kd.predict import load_tokenizer
 from inhibi.kd.pretrained import is_inhibitor, load_pretrained, load_student, stage_of
 from inhibi.kd.recipe import Recipe, Stage
@@ -68,19 +68,7 @@ class Run:
         else:
             for split in ("train", self.task.validation[0]):
                 label_ids(self.load(split), self.task)
-        aligned = [] if self.inhibitor else [r.align]
-        distilled = [] if self.distilled else [r.distill]
-        for stage in (r.teacher, *aligned, *distilled, r.finetune, r.qat):
-            if stage.joined and (len(self.task.columns) > 1 or self.task.labels is None):
-                raise InputError(
-                    f"the recipe joins sentences, which {self.task.name} does not allow: "
-                    "set joined = 0 (it needs single sentences with labels)"
-                )
-            if stage.texts and not self.texts:
-                raise InputError(
-                    "the recipe mixes in unlabelled texts: name parquet files with --text, "
-                    "or set texts = 0 in a recipe of your own"
-                )
+        self._check_stages()
         load_texts(list(self.texts))
         if not all(map(len, self.rows)):
             raise InputError(
@@ -91,6 +79,27 @@ class Run:
             raise InputError("a task-agnostic recipe needs texts in [align] and [distill]")
         if not self.finished("teacher"):
             self._check_shapes(self.load_teacher(teacher))
+
+    def _check_stages(self) -> None:
+        """`InputError` where a stage asks for examples that this task has not."""
+        r = self.recipe
+        aligned = [] if self.inhibitor else [r.align]
+        distilled = [] if self.distilled else [r.distill]
+        for stage in (r.teacher, *aligned, *distilled, r.finetune, r.qat):
+            if stage.whole and len(self.task.columns) > 1:
+                raise InputError(
+                    f"{self.task.name} has pairs, of which none is whole: set whole = 0"
+                )
+            if stage.joined and (len(self.task.columns) > 1 or self.task.labels is None):
+                raise InputError(
+                    f"the recipe joins sentences, which {self.task.name} does not allow: "
+                    "set joined = 0 (it needs single sentences with labels)"
+                )
+            if stage.texts and not self.texts:
+                raise InputError(
+                    "the recipe mixes in unlabelled texts: name parquet files with --text, "
+                    "or set texts = 0 in a recipe of your own"
+                )
 
     def _check_embedding(self) -> None:
         """An embedding is learned from texts alone."""
@@ -188,7 +197,10 @@ class Run:
         length, seed = self.recipe.max_length, self.recipe.seed
         made: list[Example] = []
         if task and not self.task.pooling:
-            made += labelled(rows, self.task, self.tokenizer, length)
+            known = labelled(rows, self.task, self.tokenizer, length)
+            made += known
+            if stage.whole:
+                made += stage.whole * [known[i] for i in wholes(rows[self.task.columns[0]])]
         if stage.joined:
             made += joined(rows, self.task, stage.joined, self.tokenizer, length, seed)
         if stage.texts:

@@ -1,11 +1,18 @@
 """Examples held back from training."""
 
+from pathlib import Path
+
+import pytest
 from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_teacher import tiny_tokenizer
 
+from inhibi.engine.errors import InputError
 from inhibi.kd.data import find_task
-from inhibi.kd.held_back import LONGEST_PHRASE, hold_back, whole_texts
+from inhibi.kd.held_back import LONGEST_PHRASE, hold_back, whole_texts, wholes
+from inhibi.kd.recipe import Recipe, Stage
+from inhibi.kd.run import Run
 
 SENTENCES = [f"film number {i} is fine" for i in range(40)]
 PHRASES = [f"number {i} is" for i in range(40)]
@@ -41,6 +48,7 @@ def test_whole_texts_are_those_that_contain_a_text_and_are_in_no_other(rows: lis
         wanted = {words[j] for j in range(len(rows)) if whole[j] and inside(i, j)}
         assert {words[j] for j in found} == (wanted or {words[i]})
         assert len(found) == len({words[j] for j in found})
+    assert wholes(rows) == [i for i in range(len(rows)) if whole[i] and words[i] not in words[:i]]
 
 
 def test_equal_texts_are_held_back_together() -> None:
@@ -55,6 +63,19 @@ def test_long_texts_are_no_phrases() -> None:
     assert whole_texts([long, f"{long} end"]) == [[0], [1]]
     short = " ".join(map(str, range(LONGEST_PHRASE)))
     assert whole_texts([short, f"{short} end"]) == [[1], [1]]
+
+
+def test_a_stage_meets_whole_texts_again(tmp_path: Path) -> None:
+    columns = {"sentence": [*SENTENCES[:3], *PHRASES[:2]], "label": [0, 1, 0, 1, 0]}
+    rows = Dataset.from_dict(columns)
+    own = {"train": rows, "validation": rows}
+    run = Run(tmp_path, Recipe(), find_task("sst2"), None, (), tiny_tokenizer(), own=own)
+    once = run.examples(Stage()).rows
+    assert len(once) == 5
+    assert run.examples(Stage(whole=2)).rows == once + 2 * once[:3]
+    pairs = Run(tmp_path, Recipe(teacher=Stage(whole=1)), find_task("rte"), None, (), run.tokenizer)
+    with pytest.raises(InputError, match="set whole = 0"):
+        pairs._check_stages()
 
 
 def test_the_same_examples_are_held_back_always() -> None:
