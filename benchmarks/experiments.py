@@ -12,6 +12,7 @@ Interrupted, the same command continues.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import time
@@ -34,6 +35,20 @@ class Step:
     arguments: tuple[str, ...]
     written: Path
     run: Path
+    recipe_sha256: str
+
+    @property
+    def done(self) -> bool:
+        """Whether it was done, by this recipe. Raises `InputError` where it was by another."""
+        if not self.written.is_file():
+            return False
+        file = self.run / "run.json" if self.module == TRAIN else self.written
+        if json.loads(file.read_text("utf-8")).get("recipe_sha256") != self.recipe_sha256:
+            raise InputError(
+                f"{file} was made by another recipe of this name: move it away, or name other "
+                "--runs and --results"
+            )
+        return True
 
     def command(self) -> list[str]:
         """Resumes where the run has begun."""
@@ -50,11 +65,11 @@ def main(argv: list[str] | None = None) -> None:
     chosen = options(argv)
     grid = list(steps(chosen))
     for step in grid:
-        print(f"{step.name}: {'done' if step.written.is_file() else 'to do'}", flush=True)
+        print(f"{step.name}: {'done' if step.done else 'to do'}", flush=True)
     if chosen.plan:
         return
     for step in grid:
-        if step.written.is_file():
+        if step.done:
             continue
         print(f"{step.name} ...", flush=True)
         started = time.monotonic()
@@ -65,6 +80,8 @@ def main(argv: list[str] | None = None) -> None:
 
 def steps(chosen: argparse.Namespace) -> Iterator[Step]:
     """In the order in which they run: by seed, E0 first. Raises `InputError`."""
+    if len(set(map(_stem, chosen.recipes))) < len(chosen.recipes):
+        raise InputError("two of the recipes have one name: their runs would share a folder")
     recipes = sorted(chosen.recipes, key=lambda recipe: _stem(recipe) != COMPARATOR)
     for seed in chosen.seeds:
         for recipe in recipes:
@@ -84,7 +101,8 @@ def _run(chosen: argparse.Namespace, name: str, seed: int) -> Iterator[Step]:
         ("train", TRAIN, train, run / "qat" / "metrics.json"),
         ("score", SCORE, score, result),
     ):
-        yield Step(f"{chosen.task} {label} {title}", module, tuple(arguments), written, run)
+        name_of_step = f"{chosen.task} {label} {title}"
+        yield Step(name_of_step, module, tuple(arguments), written, run, recipe.sha256)
 
 
 def _teacher(chosen: argparse.Namespace, name: str, recipe: Recipe, seed: int) -> list[str]:

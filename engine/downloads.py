@@ -1,10 +1,11 @@
-"""The user's record of what was downloaded: a JSON file in the user's cache folder."""
+"""The user's records of what was downloaded: one JSON file for each hub name, in the user's cache
+folder, so that two processes at once lose nothing of each other's."""
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from inhibi.engine import files
 from inhibi.engine.errors import InputError
@@ -22,43 +23,52 @@ class Download:
     path: str  # in the hub library's cache, which may have been emptied since
 
 
-def record() -> Path:
-    """The record's path: in $INHIBI_CACHE, $XDG_CACHE_HOME/inhibi or ~/.cache/inhibi."""
+def folder() -> Path:
+    """Where the records lie: hub in $INHIBI_CACHE, $XDG_CACHE_HOME/inhibi or ~/.cache/inhibi."""
     given, shared = os.environ.get("INHIBI_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    folder = Path(shared) if shared else Path.home() / ".cache"
-    return (Path(given) if given else folder / "inhibi") / "hub.json"
+    cache = Path(shared) if shared else Path.home() / ".cache"
+    return (Path(given) if given else cache / "inhibi") / "hub"
+
+
+def record(name: str) -> Path:
+    """The record of one hub name."""
+    return folder() / f"{quote(name, safe='')}.json"
 
 
 def read() -> dict[str, Download]:
-    """The downloads by hub name. `InputError` where the record is damaged."""
-    path = record()
-    if not path.exists():
-        return {}
+    """The downloads by hub name. `InputError` where a record is damaged."""
+    return {unquote(path.stem): _read(path) for path in sorted(folder().glob("*.json"))}
+
+
+def find(name: str) -> Download | None:
+    """What a name stood for, None before its first download. `InputError` where it is damaged."""
+    path = record(name)
+    return _read(path) if path.is_file() else None
+
+
+def _read(path: Path) -> Download:
     try:
-        made = {name: Download(**entry) for name, entry in json.loads(path.read_bytes()).items()}
-        if all(isinstance(value, str) for each in made.values() for value in asdict(each).values()):
+        made = Download(**json.loads(path.read_bytes()))
+        if all(isinstance(value, str) for value in asdict(made).values()):
             return made
-    except (AttributeError, TypeError, ValueError):
+    except (TypeError, ValueError):
         pass
-    raise InputError(f"{path} is damaged: delete it, and hub models are downloaded anew")
+    raise InputError(f"{path} is damaged: delete it, and the model is downloaded anew")
 
 
-def write(made: Mapping[str, Download]) -> None:
-    """Write the record anew. `InputError` where it cannot be written."""
-    path = record()
+def write(name: str, made: Download) -> None:
+    """Keep what a name stands for. `InputError` where it cannot be written."""
+    path = record(name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
-    content = {name: asdict(each) for name, each in sorted(made.items())}
-    files.write(path, (json.dumps(content, indent=1) + "\n").encode())
+    files.write(path, (json.dumps(asdict(made), indent=1) + "\n").encode())
 
 
 def forget(name: str) -> None:
     """Drop a name, so that its next download is accepted as its first."""
-    made = read()
-    if name not in made:
-        names = ", ".join(made) or "none"
+    if not record(name).is_file():
+        names = ", ".join(read()) or "none"
         raise InputError(f"{name} is not among the downloaded models: {names}")
-    del made[name]
-    write(made)
+    record(name).unlink()

@@ -20,7 +20,7 @@ def check_writable(path: Path) -> None:
 def write(path: Path, content: bytes) -> None:
     """Write the file. `InputError` where it cannot be written or `path` is a folder or device."""
     _check_kind(path)
-    partial = path.with_name(f"{path.name}.partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         partial.write_bytes(content)
         os.replace(partial, path)

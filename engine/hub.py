@@ -38,7 +38,7 @@ def fetch(name: str) -> Path:
     `InputError`: not to be had, none or several .onnx files, no student, or not the file that
     this name gave first. `MissingExtra`: huggingface_hub is absent.
     """
-    known = downloads.read().get(name)
+    known = downloads.find(name)
     if known is None:
         return _fetch_first(name)
     if not Path(known.path).is_file():
@@ -66,8 +66,8 @@ def _fetch_first(name: str) -> Path:
         licence=_plain(getattr(info.card_data, "license", None)),
         path=str(path),
     )
-    downloads.write(downloads.read() | {name: made})
-    say(f"{name}: SHA-256 {made.sha256}, kept in {downloads.record()}")
+    downloads.write(name, made)
+    say(f"{name}: SHA-256 {made.sha256}, kept in {downloads.record(name)}")
     return path
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,7 +145,7 @@ def downloaded(tiny_model: Path) -> Download:
     """A download in the record."""
     digest = hashlib.sha256(tiny_model.read_bytes()).hexdigest()
     made = Download("student.onnx", "0" * 40, digest, "sst2", "mit", str(tiny_model))
-    downloads.write({"acme/student": made})
+    downloads.write("acme/student", made)
     return made
 
 
@@ -187,7 +188,7 @@ def test_models_are_shown_to_people(
     for part in ("acme/student", "mit", "unknown", downloaded.sha256[:12], downloaded.path):
         assert part in shown
     assert downloaded.sha256 not in shown
-    downloads.write({"acme/student": replace(downloaded, path="/nowhere/student.onnx")})
+    downloads.write("acme/student", replace(downloaded, path="/nowhere/student.onnx"))
     main(["models"])
     assert "not on disk" in capsys.readouterr().out
 
@@ -195,7 +196,7 @@ def test_models_are_shown_to_people(
 def test_a_download_is_forgotten(
     downloaded: Download, cache: Path, fails: Fails, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert (cache / "hub.json").is_file()
+    assert (cache / "hub" / "acme%2Fstudent.json").is_file()
     assert "not among the downloaded models: acme/student" in fails("models", "--forget", "sst2")
     assert downloads.read() == {"acme/student": downloaded}
     main(["models", "--forget", "acme/student"])
@@ -203,29 +204,39 @@ def test_a_download_is_forgotten(
     assert downloads.read() == {}
 
 
-@pytest.mark.parametrize("content", ["", "[]", "3", '{"a/b": 1}', '{"a/b": {"file": "x"}}', "\xff"])
+@pytest.mark.parametrize("content", ["", "[]", "3", '{"file": 1}', '{"file": "x"}', "\xff"])
 def test_a_damaged_record_is_one_line(content: str, cache: Path, fails: Fails) -> None:
-    cache.mkdir()
-    (cache / "hub.json").write_bytes(content.encode("latin-1"))
-    assert "hub.json is damaged" in fails("models")
+    (cache / "hub").mkdir(parents=True)
+    (cache / "hub" / "a%2Fb.json").write_bytes(content.encode("latin-1"))
+    assert "a%2Fb.json is damaged" in fails("models")
 
 
 def test_a_wrong_type_in_the_record_is_damage(downloaded: Download, fails: Fails) -> None:
-    path = downloads.record()
+    path = downloads.record("acme/student")
     path.write_text(path.read_text("utf-8").replace('"mit"', "3"))
-    assert "hub.json is damaged" in fails("models")
+    assert "acme%2Fstudent.json is damaged" in fails("models")
 
 
 def test_where_the_record_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert downloads.record() == tmp_path / "cache" / "hub.json"
+    assert downloads.folder() == tmp_path / "cache" / "hub"
     monkeypatch.delenv("INHIBI_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert downloads.record() == tmp_path / "inhibi" / "hub.json"
+    assert downloads.folder() == tmp_path / "inhibi" / "hub"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert downloads.record() == Path.home() / ".cache" / "inhibi" / "hub.json"
+    assert downloads.folder() == Path.home() / ".cache" / "inhibi" / "hub"
 
 
 def test_a_record_that_cannot_be_written_is_one_line(cache: Path) -> None:
     cache.write_text("a file")
-    with pytest.raises(InputError, match=r"cannot write .*hub\.json"):
-        downloads.write({})
+    with pytest.raises(InputError, match=r"cannot write .*b\.json"):
+        downloads.write("a/b", Download(*"123456"))
+
+
+def test_names_at_once_lose_nothing_of_each_other() -> None:
+    """Each has a file of its own, whatever stands in it."""
+    names = ["a/b", "a/b@v1", "a/b:c.onnx", "a/b_c"]
+    made = {name: Download(name, *"23456") for name in names}
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(downloads.write, made.keys(), made.values()))
+    assert downloads.read() == made
+    assert downloads.find("a/c") is None

@@ -78,7 +78,7 @@ def test_a_first_download_is_said_and_recorded(
     digest = hashlib.sha256(student.read_bytes()).hexdigest()
     first, second = capsys.readouterr().err.splitlines()
     assert first == f"{REPO}: student.onnx is downloaded from {stand_in.url}"
-    assert second == f"{REPO}: SHA-256 {digest}, kept in {downloads.record()}"
+    assert second == f"{REPO}: SHA-256 {digest}, kept in {downloads.record(REPO)}"
     made = downloads.read()[REPO]
     assert (made.file, made.sha256, made.licence) == ("student.onnx", digest, "mit")
     assert (made.commit, made.path, made.task) == (stand_in.commit, str(path), "sst2")

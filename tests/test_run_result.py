@@ -20,6 +20,7 @@ from inhibi.engine.errors import InputError
 from inhibi.engine.model import load
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.files import sha256
+from inhibi.kd.recipe import read_recipe
 from inhibi.kd.student import load as load_student
 from inhibi.kd.student import make_student
 from inhibi.qat.student import QuantizationSettings, QuantStudent
@@ -194,6 +195,23 @@ def test_a_recipe_without_alignment_starts_from_the_distilled_student(
     assert "--trained-teacher --student other" in " ".join(grid[2].command())
     with pytest.raises(InputError, match=r"glue/best starts .* --distilled"):
         steps(arguments("glue/e0", "glue/best"))
+    with pytest.raises(InputError, match="share a folder"):
+        steps(arguments("e0", "best", "glue/best", "--distilled", "other"))
+
+
+def test_what_another_recipe_of_the_name_made_is_not_taken(
+    arguments: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, score, *_ = steps(arguments("e0"))
+    train.written.parent.mkdir(parents=True)
+    train.written.write_text("{}")
+    (train.run / "run.json").write_text(json.dumps({"recipe_sha256": "another"}))
+    with pytest.raises(InputError, match=r"run\.json was made by another recipe"):
+        assert train.done
+    assert not score.done
+    with pytest.raises(SystemExit):
+        experiments.main([*arguments("e0"), "--plan"])
+    assert "move it away" in capsys.readouterr().err
 
 
 def test_what_is_done_is_left_out_and_what_began_continues(
@@ -203,9 +221,10 @@ def test_what_is_done_is_left_out_and_what_began_continues(
 ) -> None:
     grid = steps(arguments("e0"))
     first, _, second, *_ = grid
+    made_by = json.dumps({"recipe_sha256": read_recipe("e0").sha256})
     for run in (first.run, second.run):
         run.mkdir(parents=True)
-        (run / "run.json").write_text("{}")
+        (run / "run.json").write_text(made_by)
     first.written.parent.mkdir()
     first.written.write_text("{}")
     ran: list[list[str]] = []
