@@ -63,7 +63,13 @@ def models(runs: Runs) -> str:
             row = _row(f"{recipe}, {title}", found, beside, splits, metrics, stages)
             best = (recipe, name) == (BEST, "integer")
             rows.append([f"**{cell}**" if best and cell else cell for cell in row])
-    return table(header, rows)
+    return table(*_filled(header, rows))
+
+
+def _filled(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Without the columns that are empty in every row."""
+    kept = [i for i in range(len(header)) if not i or any(row[i] for row in rows)]
+    return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
 def _any_teacher(runs: Runs) -> dict[int, Answers]:

@@ -77,14 +77,18 @@ def _temperature(metadata: Metadata) -> float | None:
     return metadata.output_scale / float(scale) if scale else None
 
 
-def _score(score: dict[str, Any] | None) -> str:
-    """`held back: accuracy 0.91` of the score that training gave itself."""
-    found = [f"{split}: {_rounded(values)}" for split, values in (score or {}).items()]
+def _score(score: Any) -> str:
+    """`held back: accuracy 0.91` of the score that training gave itself, `{split: {metric: value}}`
+    where nobody has written something else there."""
+    try:
+        found = [
+            f"{split}: {name} {value:.4f}"
+            for split, values in score.items()
+            for name, value in values.items()
+        ]
+    except (AttributeError, TypeError, ValueError):
+        found = []
     return ", ".join(found) or "not recorded (glue-eval measures it)"
-
-
-def _rounded(values: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4f}" for name, value in values.items())
 
 
 def _layers(graph: "onnx.GraphProto", metadata: Metadata) -> Iterator[dict[str, Any]]:
@@ -113,7 +117,7 @@ def _layers(graph: "onnx.GraphProto", metadata: Metadata) -> Iterator[dict[str, 
 def _bits(metadata: Metadata, product: str) -> int:
     """Of the signed sums of a matrix product with its bias, proven at export; they have 32."""
     name = product.removesuffix(".product")
-    bound = metadata.accumulator_bounds["logits" if name == "classifier" else name]
+    bound = metadata.accumulator_bounds.get("logits" if name == "classifier" else name, 0)
     return bound.bit_length() + 1
 
 

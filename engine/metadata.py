@@ -1,7 +1,7 @@
 """What a student file says about itself, beside its graph (docs/SPEC.md, "The file")."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -9,6 +9,7 @@ from inhibi.engine.errors import InputError
 
 FORMAT_VERSION = 3
 PREFIX = "inhibi."
+PROBLEMS = ("classification", "regression", "embedding")
 
 _ARCHITECTURE = (
     "family",
@@ -73,6 +74,14 @@ class Metadata:
         with zero point 128."""
         return "vector" if self.problem == "embedding" else "logits"
 
+    def check_output(self, names: Sequence[str]) -> None:
+        """`InputError` where the graph's outputs are others than this student has."""
+        if list(names) != [self.output]:
+            raise InputError(
+                f"the model's metadata say {self.problem}, its graph gives {', '.join(names)}: "
+                "export it again"
+            )
+
     @classmethod
     def parse(cls, strings: Mapping[str, str]) -> "Metadata":
         """Read a file's metadata; `InputError` where it is no student or of another format."""
@@ -83,14 +92,14 @@ class Metadata:
                 **_take(json.loads(texts["architecture"]), _ARCHITECTURE),
                 "task": texts["task"],
                 "texts": int(texts["texts"]),
-                "problem": texts["problem"],
+                "problem": _problem(texts["problem"]),
                 "labels": tuple(json.loads(texts["labels"])),
                 "output_scale": float(texts["output_scale"]),
                 "probability_scale": _ratio(texts.get("probability_scale")),
                 "tokenizer": texts["tokenizer"],
-                "accumulator_bounds": json.loads(texts["accumulator_bounds"]),
+                "accumulator_bounds": _bounds(texts["accumulator_bounds"]),
                 "nudged_pairs": int(texts["nudged_pairs"]),
-                "provenance": json.loads(texts["provenance"]),
+                "provenance": _mapping(texts["provenance"]),
             }
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
@@ -120,7 +129,34 @@ class Metadata:
 
 
 def _ratio(text: str | None) -> Ratio | None:
-    return Ratio(**json.loads(text)) if text else None
+    """ValueError outside docs/SPEC.md's ranges."""
+    if text is None:
+        return None
+    made = Ratio(**json.loads(text))
+    known = all(type(x) is int for x in (made.multiplier, made.shift))
+    if not known or not 2**23 <= made.multiplier < 2**24 or not 1 <= made.shift <= 46:
+        raise ValueError(f"probability_scale is {text}")
+    return made
+
+
+def _problem(text: str) -> str:
+    if text not in PROBLEMS:
+        raise ValueError(f"problem is {text}")
+    return text
+
+
+def _bounds(text: str) -> dict[str, int]:
+    made = _mapping(text)
+    if not all(type(bound) is int for bound in made.values()):
+        raise ValueError("accumulator_bounds are no whole numbers")
+    return made
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    made = json.loads(text)
+    if not isinstance(made, dict):
+        raise ValueError(f"{text[:40]} is no object")
+    return made
 
 
 def _take(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class Reference:
     def __init__(self, path: Path) -> None:
         model = _load(path)
         self.metadata = Metadata.parse({p.key: p.value for p in model.metadata_props})
+        self.metadata.check_output([output.name for output in model.graph.output])
         _check_complete(model)
         self._evaluator: Any = ReferenceEvaluator(model, new_ops=OPERATORS)
         self._names = [name for node in model.graph.node for name in node.output]

@@ -43,6 +43,7 @@ class Runtime:
         self._native = isinstance(native, Library)
         self._session = _open(str(self._path), self._options)
         self.metadata = Metadata.parse(self._session.get_modelmeta().custom_metadata_map)
+        self.metadata.check_output([output.name for output in self._session.get_outputs()])
         if isinstance(native, Library):
             self.runs_on = f"ort with native operators ({native.isa})"
             self.packed_tokens = PACKED

@@ -105,13 +105,13 @@ def dot_product_attention() -> FunctionProto:
 
 def mean_pool() -> FunctionProto:
     body = Body("MeanPool")
-    x, offsets = body.input("x", UINT8).cast(INT32), body.input("offsets", INT64)
+    x, offsets = body.input("x", UINT8).cast(INT64), body.input("offsets", INT64)
     multiplier, shift = _ints(body, "multiplier", "shift")
     starts, ends = offsets.rows(0, -1), offsets.rows(1, 2**31)
     running = body.node("CumSum", x, body.constant(0))
     total = running.take(ends - 1) - (running.take(starts) - x.take(starts))
     n = (ends - starts).unsqueeze(1)
-    mean = (512 * total.cast(INT64) + n) // (2 * n) - 2**15
+    mean = (512 * total + n) // (2 * n) - 2**15
     return body.function(_byte(_req(mean, multiplier, shift, *_limits(body))))
 
 

@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> None:
 
     run, stage = Path(chosen.run), "ptq" if chosen.no_qat else "qat"
     described = finished(run, stage)
+    _check_head(run, described)
     trained = load(run / stage)
     model = load_file(chosen.model, "numpy")
     _check_origin(chosen, model.metadata, described, trained)
@@ -73,6 +74,12 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     add("--file", metavar="TEXTS", help="lines of this file instead, a tab between a pair's texts")
     add("--json", action="store_true", help="JSON with all numbers instead of tables")
     return parser.parse_args(argv)
+
+
+def _check_head(run: Path, described: dict[str, Any]) -> None:
+    """`InputError` where there are no logits to trace errors to."""
+    if described.get("pooling"):
+        raise InputError(f"{run} makes embeddings: diagnose is for classifiers and scores")
 
 
 def _check_origin(

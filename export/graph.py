@@ -86,11 +86,11 @@ def metadata(student: IntegerStudent, bounds: dict[str, int]) -> Metadata:
 
 
 def _probability_scale(student: IntegerStudent) -> Ratio | None:
-    """Output scale / temperature, as integers."""
+    """Output scale / temperature, as integers; none where no multiplier is that small."""
     if student.temperature is None:
         return None
     multiplier, shift = multiplier_shift(student.output_scale / student.temperature)
-    return Ratio(int(multiplier), int(shift))
+    return Ratio(int(multiplier), int(shift)) if multiplier else None
 
 
 class _Graph:

@@ -110,7 +110,8 @@ def _load(task: Task, split: str, data_dir: str | None) -> "Dataset":
 
 
 def load_texts(files: list[str]) -> list[str]:
-    """The column `text` of parquet files, for distillation on unlabelled text."""
+    """The column `text` of parquet files, for distillation on unlabelled text; empty ones and nulls
+    are left out."""
     texts: list[str] = []
     for file in files:
         if not Path(file).is_file():
@@ -118,7 +119,9 @@ def load_texts(files: list[str]) -> list[str]:
         rows = _read(Path(file))
         if "text" not in rows.column_names:
             raise InputError(f"{file} has no column 'text' but {', '.join(rows.column_names)}")
-        texts += rows["text"]
+        if any(not isinstance(text, str | None) for text in rows["text"]):
+            raise InputError(f"{file}: the column 'text' holds something else than texts")
+        texts += [text for text in rows["text"] if text and text.strip()]
     return texts
 
 

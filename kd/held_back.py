@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 
@@ -39,15 +40,14 @@ def hold_back(rows: "Dataset", task: Task, share: float) -> "tuple[Dataset, Data
 
 def hold_back_texts(texts: Sequence[str]) -> "tuple[Dataset, Dataset]":
     """Unlabelled texts to learn from, column `text`, and TEXTS of them (a tenth of few) to compare
-    embeddings on."""
+    embeddings on: the same ones in whatever order they come, equal texts together."""
     from datasets import Dataset
 
-    count = min(TEXTS, len(texts) // 10)
-    held = set(np.random.default_rng(0).permutation(len(texts))[:count].tolist())
-    learned = [text for i, text in enumerate(texts) if i not in held]
+    different = sorted(set(texts), key=lambda text: (crc32(text.encode()), text))
+    held = set(different[: min(TEXTS, len(different) // 10)])
     return (
-        Dataset.from_dict({"text": learned}),
-        Dataset.from_dict({"text": [texts[i] for i in sorted(held)]}),
+        Dataset.from_dict({"text": [text for text in texts if text not in held]}),
+        Dataset.from_dict({"text": sorted(held)}),
     )
 
 

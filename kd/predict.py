@@ -59,6 +59,7 @@ def logits(
     order = sorted(range(len(texts)), key=lambda i: len(str(texts[i])))
     model.eval()
     device = next(model.parameters()).device
+    max_length = min(max_length, getattr(model.config, "max_position_embeddings", max_length))
     made: dict[int, np.ndarray] = {}
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
-from inhibi.engine.errors import InputError
+from inhibi.engine.errors import InputError, say
 from inhibi.kd import processes
 from inhibi.kd.data import Task, load_split, load_texts
 from inhibi.kd.examples import Example, Examples, joined, label_ids, labelled, unlabelled
@@ -70,10 +70,17 @@ class Run:
                 label_ids(self.load(split), self.task)
         self._check_stages()
         load_texts(list(self.texts))
+        if self.task.pooling and not len(self.rows[1]):
+            raise InputError("fewer than 10 different texts: give more of them")
         if not all(map(len, self.rows)):
             raise InputError(
                 "no example is left to train on, or to score on: give more of them, or set "
                 "held_back = 0"
+            )
+        if r.attention == "inhibitor" and not (r.align.steps or self.inhibitor):
+            say(
+                "note: the student begins unaligned: the recipe has no steps in [align], and "
+                "--student names no distilled one"
             )
         if r.task_agnostic and not (r.align.texts and r.distill.texts):
             raise InputError("a task-agnostic recipe needs texts in [align] and [distill]")
@@ -179,16 +186,26 @@ class Run:
         agnostic = self.recipe.task_agnostic and not self.task.pooling
         return self.inhibitor is not None and agnostic
 
+    def embedder(self, teacher: PreTrainedModel) -> PreTrainedModel | None:
+        """The teacher where it is one of embeddings."""
+        return teacher if self.task.pooling else None
+
     @cached_property
     def rows(self) -> "tuple[Dataset, Dataset]":
         """The examples to train on and those to score stages on: of a user's own table always its
         validation examples."""
         if self.task.pooling:
-            return hold_back_texts(load_texts(list(self.texts)))
+            return self.unlabelled
         train = self.load("train")
         if self.held_back:
             return hold_back(train, self.task, self.recipe.held_back)
         return train, self.load(self.task.validation[0])
+
+    @cached_property
+    def unlabelled(self) -> "tuple[Dataset, Dataset]":
+        """The unlabelled texts to learn from and those held back, column `text`: the same ones in
+        every run, since a student may have learned from them in an earlier one."""
+        return hold_back_texts(load_texts(list(self.texts)))
 
     def examples(self, stage: Stage, task: bool = True) -> Examples:
         """The training examples of a stage: the task's and joined ones (`task`), unlabelled
@@ -204,8 +221,8 @@ class Run:
         if stage.joined:
             made += joined(rows, self.task, stage.joined, self.tokenizer, length, seed)
         if stage.texts:
-            texts = rows["text"] if self.task.pooling else load_texts(list(self.texts))
-            made += unlabelled(list(texts), stage.texts, self.tokenizer, length, seed)
+            texts = list(self.unlabelled[0]["text"])
+            made += unlabelled(texts, stage.texts, self.tokenizer, length, seed)
         return Examples(made)
 
 

@@ -47,7 +47,8 @@ def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
         for layer in parts(student).layers:
             for module in (layer.query, layer.key, layer.value, layer.attention.inhibitor):
                 module.requires_grad_(True)
-        train(run, "align", run.recipe.align, AlignObjective(student, source, layers))
+        objective = AlignObjective(student, source, layers)
+        train(run, "align", run.recipe.align, objective, run.embedder(teacher))
     return load(run.folder / "align")
 
 
@@ -73,7 +74,8 @@ def distill_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) 
         if len(layers) < teacher.config.num_hidden_layers:
             named = ", ".join(map(str, layers))
             print(f"distill: hidden states of the teacher's layers {named}", file=sys.stderr)
-        train(run, "distill", stage, DistillObjective(student, teacher, stage, layers))
+        objective = DistillObjective(student, teacher, stage, layers)
+        train(run, "distill", stage, objective, run.embedder(teacher))
     return load(run.folder / "distill")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from torch import nn
-from transformers import PreTrainedTokenizerBase, TrainingArguments
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments
 
 from inhibi.engine.errors import InputError
 from inhibi.kd import processes
@@ -28,11 +28,17 @@ from inhibi.kd.temperature import fit_temperature
 from inhibi.kd.trainer import BatchTrainer
 
 
-def train(run: Run, name: str, stage: Stage, objective: Objective) -> None:
+def train(
+    run: Run,
+    name: str,
+    stage: Stage,
+    objective: Objective,
+    embedder: PreTrainedModel | None = None,
+) -> None:
     """Train as `stage` says, continuing at the last complete checkpoint if there is one. Of several
-    processes the first one saves and scores."""
+    processes the first one saves and scores. embedder: whose embeddings the model shall make."""
     history = _train(run, name, stage, objective) if stage.steps else []
-    processes.first_does(lambda: _finish(run, name, stage, objective, history))
+    processes.first_does(lambda: _finish(run, name, stage, objective.model, history, embedder))
 
 
 def _train(run: Run, name: str, stage: Stage, objective: Objective) -> list[dict[str, float]]:
@@ -58,11 +64,16 @@ def _train(run: Run, name: str, stage: Stage, objective: Objective) -> list[dict
 
 
 def _finish(
-    run: Run, name: str, stage: Stage, objective: Objective, history: list[dict[str, float]]
+    run: Run,
+    name: str,
+    stage: Stage,
+    model: nn.Module,
+    history: list[dict[str, float]],
+    embedder: PreTrainedModel | None,
 ) -> None:
     """Save the model and write metrics.json."""
     folder = run.folder / name
-    save(objective.model, run.tokenizer, folder)
+    save(model, run.tokenizer, folder)
     write_json(
         folder / "metrics.json",
         {
@@ -70,27 +81,29 @@ def _finish(
             "steps": int(history[-1]["step"]) if history else 0,
             "seconds": sum(entry["seconds"] for entry in history) if history else None,
             "split": "held back" if run.held_back else run.task.validation[0],
-            **validate(run, objective),
+            **validate(run, model, embedder),
             "log": history,
         },
     )
 
 
-def validate(run: Run, objective: Objective) -> dict[str, Any]:
+def validate(run: Run, model: nn.Module, embedder: PreTrainedModel | None = None) -> dict[str, Any]:
     """On `run.rows[1]` the `score`: accuracy, Pearson's correlation for regression, or the mean
-    cosine between embeddings and the teacher's (the float student's, where that teaches); and a
-    classifier's `temperature`."""
+    cosine between the embeddings and the embedder's; and a classifier's `temperature`, where no
+    table of results is made on these examples."""
     rows = run.rows[1]
-    made = logits(objective.model, run.tokenizer, run.task.texts(rows))
-    if run.task.pooling:
-        goal = logits(objective.teachers[0], run.tokenizer, run.task.texts(rows))
+    made = logits(model, run.tokenizer, run.task.texts(rows))
+    if embedder is not None:
+        goal = logits(embedder, run.tokenizer, run.task.texts(rows))
         lengths = np.linalg.norm(made, axis=1) * np.linalg.norm(goal, axis=1)
         return {"score": {"cosine": float(((made * goal).sum(1) / lengths).mean())}}
     labels = np.array(label_ids(rows, run.task))
     if run.task.labels is None:
         return {"score": {"pearson": float(np.corrcoef(made[:, 0], labels)[0, 1])}}
-    accuracy = float((made.argmax(-1) == labels).mean())
-    return {"score": {"accuracy": accuracy}, "temperature": fit_temperature(made, labels)}
+    found: dict[str, Any] = {"score": {"accuracy": float((made.argmax(-1) == labels).mean())}}
+    if run.held_back or run.own is not None:
+        found["temperature"] = fit_temperature(made, labels)
+    return found
 
 
 def save(model: nn.Module, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

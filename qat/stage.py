@@ -22,11 +22,11 @@ FLAT = -4.0  # GELU, tanh and ReLU are below it what they are at it, within 0.00
 ROUNDING_BATCHES = 8  # of the calibration's: each is run once for every product
 
 
-def calibration_stage(run: Run, student: PreTrainedModel) -> QuantStudent:
+def calibration_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> QuantStudent:
     """Post-training quantization: the float student with calibrated scales, in the folder ptq."""
     if not run.finished("ptq"):
         stage = replace(run.recipe.qat, steps=0)
-        train(run, "ptq", stage, Objective(calibrated(run, student), student))
+        train(run, "ptq", stage, Objective(calibrated(run, student)), run.embedder(teacher))
     return load(run.folder / "ptq")
 
 
@@ -37,13 +37,14 @@ def qat_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> Q
     task-agnostic student, and any whose recipe says so, is its own teacher.
     """
     if not run.finished("qat"):
-        stage = run.recipe.qat
+        stage, embedder = run.recipe.qat, run.embedder(teacher)
+        quantized = calibration_stage(run, teacher, student)
         if stage.own_teacher or run.recipe.task_agnostic:
             teacher = student
         layers = range(student.config.num_hidden_layers)
         source = None if same_shape(teacher.config, student.config) else student
-        quantized = calibration_stage(run, student)
-        train(run, "qat", stage, DistillObjective(quantized, teacher, stage, layers, source))
+        objective = DistillObjective(quantized, teacher, stage, layers, source)
+        train(run, "qat", stage, objective, embedder)
     return load(run.folder / "qat")
 
 

@@ -171,7 +171,7 @@ def run_stages(chosen: argparse.Namespace) -> None:
     )
     teacher, student = float_stages(run, chosen.teacher)
     if chosen.no_qat:
-        calibration_stage(run, student)
+        calibration_stage(run, teacher, student)
         print(f"done: export-onnx --no-qat {run.folder} -o student.onnx")
     else:
         qat_stage(run, teacher, student)

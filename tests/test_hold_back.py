@@ -1,6 +1,7 @@
 """Examples held back from training."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from datasets import Dataset
@@ -10,7 +11,7 @@ from tiny_teacher import tiny_tokenizer
 
 from inhibi.engine.errors import InputError
 from inhibi.kd.data import find_task
-from inhibi.kd.held_back import LONGEST_PHRASE, hold_back, whole_texts, wholes
+from inhibi.kd.held_back import LONGEST_PHRASE, hold_back, hold_back_texts, whole_texts, wholes
 from inhibi.kd.recipe import Recipe, Stage
 from inhibi.kd.run import Run
 
@@ -63,6 +64,17 @@ def test_long_texts_are_no_phrases() -> None:
     assert whole_texts([long, f"{long} end"]) == [[0], [1]]
     short = " ".join(map(str, range(LONGEST_PHRASE)))
     assert whole_texts([short, f"{short} end"]) == [[1], [1]]
+
+
+@given(st.lists(st.integers(0, 30), max_size=90), st.randoms())
+def test_no_held_back_text_is_learned_from(numbers: list[int], random: Random) -> None:
+    texts = [f"text {number}" for number in numbers]
+    learned, held = (list(rows["text"]) for rows in hold_back_texts(texts))
+    assert not set(learned) & set(held)
+    assert set(learned) | set(held) == set(texts)
+    assert len(held) == len(set(texts)) // 10
+    random.shuffle(texts)
+    assert list(hold_back_texts(texts)[1]["text"]) == held
 
 
 def test_a_stage_meets_whole_texts_again(tmp_path: Path) -> None:

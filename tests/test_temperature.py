@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,8 @@ from scipy.special import softmax
 from tiny import tiny_student
 
 from inhibi.engine import load
+from inhibi.engine.errors import InputError
+from inhibi.engine.inspection import inspect
 from inhibi.engine.metadata import Ratio
 from inhibi.eval.metrics import BINS, expected_calibration_error
 from inhibi.export.graph import build, write
@@ -55,6 +58,45 @@ def test_a_file_keeps_its_temperature_as_integers(tmp_path: Path) -> None:
         assert before.probability is not None
         odds = before.probability / (1 - before.probability)
         assert after.probability == pytest.approx(odds**0.4 / (1 + odds**0.4))
+
+
+def test_no_multiplier_is_small_enough_for_some(tmp_path: Path) -> None:
+    student = replace(tiny_student(), output_scale=1e-7, temperature=8.0)
+    write(build(student), tmp_path / "tiny.onnx")
+    assert load(tmp_path / "tiny.onnx").metadata.probability_scale is None
+
+
+STRANGE = {
+    "probability_scale": ["{}", "3", '{"multiplier": 0, "shift": 1}', '{"multiplier": "x"}'],
+    "provenance": ["[1]", "3"],
+    "accumulator_bounds": ["[]", '{"logits": "many"}'],
+    "problem": ["poetry"],
+}
+
+
+@pytest.mark.parametrize(("key", "text"), [(k, t) for k, texts in STRANGE.items() for t in texts])
+def test_a_strangers_metadata_are_refused_in_one_line(key: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "strange.onnx"
+    model = build(tiny_student())
+    kept = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, kept | {f"inhibi.{key}": text})
+    onnx.save(model, path)
+    for engine in ("ort", "numpy"):
+        with pytest.raises(InputError, match="metadata are damaged"):
+            load(path, engine)
+    with pytest.raises(InputError, match="metadata are damaged"):
+        inspect(path)
+
+
+@pytest.mark.parametrize("engine", ["ort", "numpy"])
+def test_metadata_of_another_output_are_refused(engine: str, tmp_path: Path) -> None:
+    path = tmp_path / "strange.onnx"
+    model = build(tiny_student())
+    kept = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, kept | {"inhibi.problem": "embedding"})
+    onnx.save(model, path)
+    with pytest.raises(InputError, match="its graph gives logits"):
+        load(path, engine)
 
 
 def test_the_calibration_error_of_known_answers() -> None:
