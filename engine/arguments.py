@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from inhibi.engine.cli import Parser, positive, threads
+from inhibi.engine.parquet_rows import SUFFIX as PARQUET
 
 ENGINES = ("ort", "numpy")
 OF_TABLES = ("text_pair_column", "out", "resume", "encoding", "ray")
@@ -71,6 +72,9 @@ def _split(argv: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _check(chosen: argparse.Namespace, parser: Parser) -> None:
+    for name, value in vars(chosen).items():
+        if value == "":
+            parser.error(f"--{name.replace('_', '-')} is empty: give a value or leave it out")
     if bool(chosen.text) == bool(chosen.file):
         parser.error("give texts, or - for standard input, or --file FILE")
     if "-" in chosen.text and len(chosen.text) > 1:
@@ -80,6 +84,8 @@ def _check(chosen: argparse.Namespace, parser: Parser) -> None:
         parser.error("--fp32 needs --model DIR, the folder of a float checkpoint")
     if chosen.fp32 and (chosen.trace or chosen.diff):
         parser.error("--trace and --diff look into integer students, not into --fp32")
+    if chosen.embed and (chosen.trace or chosen.diff):
+        parser.error("--trace and --diff print no embeddings: leave --embed out")
 
 
 def _check_table(chosen: argparse.Namespace, parser: Parser) -> None:
@@ -91,6 +97,8 @@ def _check_table(chosen: argparse.Namespace, parser: Parser) -> None:
         parser.error("--text-column needs --file TABLE and --out TABLE")
     if chosen.json or chosen.trace or chosen.diff:
         parser.error("--json, --trace and --diff are not for tables")
+    if chosen.encoding and chosen.file.lower().endswith(PARQUET):
+        parser.error("--encoding is not for .parquet files: their texts are UTF-8")
     if chosen.embed:
         parser.error("--embed is not for tables: its vectors are lines (--json)")
     if chosen.ray and (chosen.fp32 or chosen.engine != "ort"):

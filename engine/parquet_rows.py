@@ -11,10 +11,10 @@ ROWS = 1024  # in memory at once, beside the file's own pages
 
 class ParquetRows:
     """Iterates over the names of the columns and then each row; a null is an empty cell. Iterating
-    raises `InputError`."""
+    raises `InputError`, also where a cell has more than `longest` characters."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, longest: int) -> None:
+        self._path, self._longest = path, longest
         self._read, self._count = 0, 0
 
     def share(self) -> float:
@@ -33,13 +33,21 @@ class ParquetRows:
                 yield file.schema_arrow.names
                 for batch in file.iter_batches(ROWS):
                     yield from self._rows([column.to_pylist() for column in batch.columns])
+        except UnicodeError as error:
+            raise InputError(f"{self._path} has texts that are not encoded as UTF-8") from error
         except (OSError, pyarrow.ArrowException) as error:
             raise InputError(f"{self._path} is damaged or no parquet file ({error})") from error
 
     def _rows(self, columns: list[list[object]]) -> Iterator[list[str]]:
         for values in zip(*columns, strict=True):
             self._read += 1
-            yield [_cell(value, self._path) for value in values]
+            row = [_cell(value, self._path) for value in values]
+            if max(map(len, row)) > self._longest:
+                raise InputError(
+                    f"{self._path}, row {self._read}: more than {self._longest:,} characters in a "
+                    "cell: leave its column out"
+                )
+            yield row
 
 
 def _cell(value: object, path: Path) -> str:

@@ -18,10 +18,10 @@ LONGEST = 2**24  # characters of one line, and of one cell
 Row = list[str]
 
 
-def separator(path: Path) -> str:
-    """Between the cells of a file of this name. Raises `InputError`."""
+def separator(path: Path, kinds: str = ".csv or .tsv") -> str:
+    """Between the cells of a file of this name. Raises `InputError`, which tells the `kinds`."""
     if path.suffix.lower() not in SEPARATORS:
-        raise InputError(f"{path} is no table: name a .csv or .tsv file")
+        raise InputError(f"{path} is no table: name a {kinds} file")
     return SEPARATORS[path.suffix.lower()]
 
 
@@ -34,13 +34,13 @@ def read_rows(
     read, in [0, 1]. Raises `InputError`."""
     csv.field_size_limit(LONGEST)
     columnar = path.suffix.lower() == PARQUET
-    between = "" if columnar else separator(path)
+    between = "" if columnar else separator(path, ".csv, .tsv or .parquet")
     if path.is_dir():
         raise InputError(f"{path} is a folder: name a file")
     if not path.is_file():
         raise InputError(f"no file {path}")
     if columnar:
-        table = ParquetRows(path)
+        table = ParquetRows(path, LONGEST)
         rows = iter(table)
         yield _header(rows, path), rows, table.share
         return
@@ -79,6 +79,7 @@ def other_encoding(path: Path, encoding: str) -> InputError:
 def _codec(encoding: str) -> str:
     """Python's name of it; a byte order mark is read over in UTF-8."""
     try:
+        "".encode(encoding)  # refuses base64 and the like, which are codecs, but not of texts
         name = codecs.lookup(encoding).name
     except (LookupError, ValueError) as error:
         raise InputError(f"no encoding {encoding}: name one such as latin-1") from error

@@ -6,9 +6,11 @@ whole one.
 """
 
 import csv
+import errno
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,6 +21,8 @@ from inhibi.engine.model import Prediction
 from inhibi.engine.progress import bar
 from inhibi.engine.rows import Row, place, read_rows, separator
 from inhibi.engine.text import Text
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Classifier(Protocol):
@@ -66,36 +70,19 @@ def classify_table(
     Raises `InputError`; what is written stays.
     """
     check_fields(model, table.columns)
-    try:
-        return _classify(model, table, resume, max_length, batch)
-    except OSError as error:
-        if error.filename:
-            raise
-        raise InputError(
-            f"{table.out}: {error.strerror}: the rows that it has stay; make room, then go on "
-            "with --resume"
-        ) from error
-
-
-def _classify(
-    model: Classifier, table: Table, resume: bool, max_length: int | None, batch: int
-) -> Tally:
-    """The same; OSError where the rows cannot be written."""
-    form = _form(table.out)
+    separator(table.out)  # refuses a file of another kind before it is made
     with read_rows(table.source, table.encoding) as (header, rows, share):
         option = "--text-column"
         places = [place(name, header, table.source, option) for name in table.columns]
         names = header + answer_columns(header, len(model.labels) > 1)
         tally = _continue(model, table, names, len(header), rows) if resume else Tally()
         with _opened(table.out, resume) as file, bar(table.source.name, "rows") as advance:
-            writer = csv.writer(file, form)
             if not file.tell():
-                writer.writerow(names)
+                _write([names], file, table.out)
             while chunk := list(islice(rows, batch)):
                 first = tally.before + tally.now + 1
                 made = _answered(model, chunk, places, first, max_length, batch)
-                writer.writerows(made)
-                file.flush()
+                _write(made, file, table.out)
                 tally.now += len(made)
                 tally.empty += sum(not row[-1] for row in made)
                 advance(tally.before + tally.now, share())
@@ -157,6 +144,22 @@ def answer_columns(header: Row, classes: bool) -> Row:
             name = f"predicted_{name}"
         made.append(name)
     return made
+
+
+def _write(rows: Iterable[Row], file: io.TextIOWrapper, out: Path) -> None:
+    """Write them at once. `InputError` where there is no room."""
+    try:
+        csv.writer(file, _form(out)).writerows(rows)
+        file.flush()
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        with suppress(OSError):
+            file.close()  # now, because it tries again to write what is left
+        raise InputError(
+            f"{out}: {error.strerror}: the rows that it has stay; make room, then go on with "
+            "--resume"
+        ) from error
 
 
 def _opened(out: Path, resume: bool) -> io.TextIOWrapper:

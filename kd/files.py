@@ -15,7 +15,7 @@ from inhibi.engine import files
 from inhibi.engine.errors import InputError
 
 PROBE = 2**20  # bytes
-NO_ROOM = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
+NO_ROOM = {code: os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
 
 
 def write_json(file: Path, content: Any) -> None:
@@ -38,13 +38,16 @@ def sha256(path: Path) -> str:
 @contextmanager
 def room_in(folder: Path) -> Iterator[None]:
     """An error while a run writes into a full folder is an `InputError`, whatever its kind: torch
-    and safetensors have their own ones, torch's does not name the cause."""
+    and safetensors have their own ones, torch's does not name the cause. Others stay as they are,
+    and so do those of before the folder was made or of a file elsewhere."""
     try:
         yield
     except InputError:
         raise
     except Exception as error:
-        reason = next((r for r in NO_ROOM if r in str(error)), None) or _refuses(folder)
+        if not folder.is_dir() or _is_elsewhere(error, folder):
+            raise
+        reason = next((r for r in NO_ROOM.values() if r in str(error)), None) or _refuses(folder)
         if reason is None:
             raise
         print(file=sys.stderr)  # ends the line of a progress bar
@@ -54,12 +57,18 @@ def room_in(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def _is_elsewhere(error: Exception, folder: Path) -> bool:
+    """Whether the error names a file outside the folder."""
+    name = error.filename if isinstance(error, OSError) else None
+    return isinstance(name, str) and not Path(name).resolve().is_relative_to(folder.resolve())
+
+
 def _refuses(folder: Path) -> str | None:
-    """Why nothing more can be written there; None where it can."""
+    """Why there is no room for more; None where there is."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(PROBE))
             file.flush()
     except OSError as error:
-        return error.strerror
+        return NO_ROOM.get(error.errno or 0)
     return None

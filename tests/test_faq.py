@@ -223,6 +223,7 @@ def _(at: Situation) -> None:
     """torch's own error, which does not name the cause; then the disk is asked."""
     disk = SimpleNamespace(TemporaryFile=lambda dir: FULL.open("wb"))
     at.patch.setattr(files, "tempfile", disk)
+    at.started()
     at.patch.setattr(train, "run_stages", lambda _: torch.save(torch.zeros(2**16), FULL))
     at.train(at.table(ROWS))
 

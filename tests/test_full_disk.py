@@ -74,3 +74,39 @@ def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^mine$"), room_in(tmp_path):
         raise InputError("mine")
     assert not list(tmp_path.iterdir())
+
+
+def test_only_a_full_folder_is_blamed_on_the_run(tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match="base64"), room_in(tmp_path / "none"):
+        raise LookupError("base64")
+    elsewhere = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "cache"))
+    (tmp_path / "run").mkdir()
+    with pytest.raises(OSError, match="cache") as raised, room_in(tmp_path / "run"):
+        raise elsewhere
+    assert raised.value is elsewhere
+    inside = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "run" / "file"))
+    with pytest.raises(InputError, match="make room"), room_in(tmp_path / "run"):
+        raise inside
+
+
+def test_a_folder_that_refuses_for_another_reason_is_not_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(dir: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(ZeroDivisionError), room_in(tmp_path):
+        _ = 1 / 0
+
+
+def test_a_mistake_before_the_run_began_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.csv").write_text("review,stars\na,1\n")
+    with pytest.raises(SystemExit) as end:
+        train_own(
+            tmp_path / "mine.csv", tmp_path, tmp_path / "run", *COLUMNS, "--encoding", "base64"
+        )
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "error: no encoding base64: name one such as latin-1\n"

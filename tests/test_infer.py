@@ -259,6 +259,13 @@ def test_first_difference_sees_types_names_and_missing_tensors() -> None:
     )
 
 
+@pytest.mark.parametrize("option", [["--trace"], ["--diff", "ort,numpy"]])
+def test_embeddings_have_no_trace(infer: Infer, option: list[str]) -> None:
+    ran = infer("--embed", *option, "good film")
+    assert (ran.status, ran.out) == (2, [])
+    assert "leave --embed out" in ran.err[0]
+
+
 def test_verbose_tells_what_ran(infer: Infer, tiny_model: Path) -> None:
     ran = infer("--verbose", "--engine", "numpy", "good film", "bad")
     assert len(ran.out) == 2

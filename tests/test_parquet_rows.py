@@ -5,7 +5,7 @@ import datetime
 from pathlib import Path
 
 import pytest
-from pyarrow import parquet, table
+from pyarrow import BinaryArray, parquet, string, table
 
 from inhibi.engine.errors import InputError
 from inhibi.engine.infer import main
@@ -66,3 +66,23 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         read(tmp_path / "lists.parquet")
     with pytest.raises(InputError, match=r"no file .*none\.parquet"):
         read(tmp_path / "none.parquet")
+
+
+def test_a_cell_that_could_not_be_resumed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inhibi.engine.rows.LONGEST", 20)
+    parquet.write_table(table({"text": ["x" * 20, "x" * 21]}), tmp_path / "in.parquet")
+    with read_rows(tmp_path / "in.parquet", "utf-8") as (_, rows, _):
+        assert next(rows) == ["x" * 20]
+        with pytest.raises(InputError, match=r"in\.parquet, row 2: more than 20 characters"):
+            next(rows)
+
+
+def test_texts_that_are_not_utf_8_are_refused(tmp_path: Path) -> None:
+    latin = BinaryArray.from_buffers(
+        string(), 1, table({"x": [b"d\xe9j\xe0"]})["x"].chunk(0).buffers()
+    )
+    parquet.write_table(table({"text": latin}), tmp_path / "in.parquet")
+    with pytest.raises(InputError, match="not encoded as UTF-8"):
+        read(tmp_path / "in.parquet")

@@ -1,7 +1,11 @@
 """`infer` on tables."""
 
 import csv
+import errno
+import io
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,8 +116,9 @@ def test_another_encoding(tmp_path: Path, infer: Infer) -> None:
     (tmp_path / "out.csv").unlink(missing_ok=True)
     assert infer(source, tmp_path / "out.csv", "--encoding", "latin-1")[0] == 0
     assert read(tmp_path / "out.csv")[1][0] == "déjà vu"
-    status, said = infer(source, tmp_path / "more.csv", "--encoding", "klingon")
-    assert (status, "no encoding klingon" in said) == (2, True)
+    for name in ("klingon", "base64", "rot13", "undefined"):
+        status, said = infer(source, tmp_path / "more.csv", "--encoding", name)
+        assert (status, f"no encoding {name}" in said) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -151,10 +156,13 @@ def test_a_file_without_lines_is_not_read_into_memory(
 def test_other_files_and_options(table: Path, tmp_path: Path, infer: Infer) -> None:
     for source, out, more, said in (
         (tmp_path / "none.csv", "out.csv", (), "no file"),
-        (tmp_path / "in.xlsx", "out.csv", (), "is no table: name a .csv or .tsv"),
-        (table, "out.txt", (), "is no table: name a .csv or .tsv"),
+        (tmp_path / "in.xlsx", "out.csv", (), "is no table: name a .csv, .tsv or .parquet file"),
+        (table, "out.txt", (), "is no table: name a .csv or .tsv file"),
         (table, "out.csv", ("--text-pair-column", "more"), "takes one text in each row"),
         (table, "out.csv", ("--json",), "are not for tables"),
+        (table, "out.csv", ("--ray", ""), "--ray is empty"),
+        (table, "out.csv", ("--encoding", ""), "--encoding is empty"),
+        (tmp_path / "in.Parquet", "out.csv", ("--encoding", "latin-1"), "--encoding is not for"),
         (table, "no/folder/out.csv", (), "No such file or directory"),
     ):
         status, shown = infer(source, tmp_path / out, *more)
@@ -170,19 +178,25 @@ def test_what_is_written_stays_when_the_disk_is_full(
 ) -> None:
     whole = tmp_path / "whole.csv"
     infer(table, whole)
-    answered = tables._answered
+    lines = whole.read_bytes().splitlines(keepends=True)
+    room = sum(map(len, lines[:10]))  # in the third batch; TEXTS has a cell of two lines
 
-    def full(model: object, rows: list[list[str]], *rest: object) -> list[list[str]]:
-        if rest[1] > 8:  # type: ignore[operator]  # the third batch
-            raise OSError(28, os.strerror(28))
-        return answered(model, rows, *rest)  # type: ignore[arg-type]
+    class Disk(io.FileIO):
+        def write(self, content: object) -> int:
+            part = bytes(content)[: room - self.tell()]  # type: ignore[call-overload]
+            if not part:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(part)
+
+    def opened(out: Path, _: bool) -> io.TextIOWrapper:
+        return io.TextIOWrapper(io.BufferedWriter(Disk(out, "x")), "utf-8", newline="")
 
     with monkeypatch.context() as patch:
-        patch.setattr(tables, "_answered", full)
+        patch.setattr(tables, "_opened", opened)
         status, said = infer(table, tmp_path / "out.csv")
-    line = f"{tmp_path / 'out.csv'}: {os.strerror(28)}: the rows that it has stay"
-    assert (status, line in said) == (2, True)
-    assert len(read(tmp_path / "out.csv")) == 9
+    line = f"{tmp_path / 'out.csv'}: {os.strerror(errno.ENOSPC)}: the rows that it has stay"
+    assert (status, line in said, said.count("\n")) == (2, True, 1)
+    assert (tmp_path / "out.csv").read_bytes() == whole.read_bytes()[:room]
     assert infer(table, tmp_path / "out.csv", "--resume")[0] == 0
     assert (tmp_path / "out.csv").read_bytes() == whole.read_bytes()
 
@@ -222,3 +236,26 @@ def test_a_resumed_table_counts_its_empty_rows(tmp_path: Path, infer: Infer) -> 
 def test_long_rows_are_named(tmp_path: Path, infer: Infer) -> None:
     source = write(tmp_path / "in.csv", [["review"], ["good film " * 60]])
     assert "row 1 is too long: only 40 tokens" in infer(source, tmp_path / "out.csv")[1]
+
+
+def test_an_error_that_is_not_of_the_disk_is_not_blamed_on_it(
+    table: Path, tmp_path: Path, infer: Infer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(tables, "_answered", fail)
+    status, said = infer(table, tmp_path / "out.csv")
+    assert (status, said) == (2, f"error: {os.strerror(errno.EIO)}\n")
+
+
+def test_a_reader_of_the_notes_that_goes_away_is_no_error(tmp_path: Path, tiny_model: Path) -> None:
+    source = write(tmp_path / "in.csv", [["review"], *[[" "]] * 9])
+    code = "from inhibi.engine.infer import main; main()"
+    files = ["--file", str(source), "--out", str(tmp_path / "out.csv"), "--model", str(tiny_model)]
+    ours, theirs = os.pipe()
+    os.close(ours)
+    command = [sys.executable, "-c", code, *files, "--text-column", "review"]
+    ran = subprocess.run(command, stderr=theirs, timeout=120, check=False)
+    os.close(theirs)
+    assert ran.returncode == 141
