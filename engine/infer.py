@@ -65,6 +65,9 @@ def _classify_table(options: Namespace) -> int:
     columns = (options.text_column, options.text_pair_column)
     texts = tuple(filter(None, columns))
     table = Table(Path(options.file), Path(options.out), texts, options.encoding or "utf-8")
+    name = options.model or "packaged student"
+    if options.ray and options.model:
+        options.model = _for_workers(options.model)
     model = _open(options)
     model.tokenizer.length(options.max_length)
     began = time.perf_counter()
@@ -73,7 +76,7 @@ def _classify_table(options: Namespace) -> int:
     say(f"{table.out}: {tally.now:,} rows{earlier}; {tally.empty:,} without a text")
     if options.verbose:
         seconds = time.perf_counter() - began
-        say(f"{options.model or 'packaged student'} on {model.runs_on}: {seconds:.2f} s")
+        say(f"{name} on {model.runs_on}: {seconds:.2f} s")
     return UNANSWERED if tally.empty else 0
 
 
@@ -84,14 +87,21 @@ def _fill(model: "Model | Checkpoint", table: "Table", options: Namespace) -> "T
     rest = (table, options.resume, options.max_length)
     if not options.ray:
         return classify_table(model, *rest, options.batch)
-    from inhibi.engine.catalog import find
     from inhibi.engine.ray_pool import Pool, cluster
 
     threads = options.threads or 1
     with cluster(options.ray, options.workers, threads) as workers:
-        path = str(find(options.model)) if options.model else None
-        pool = Pool(model, table.columns, path, workers, threads)
+        pool = Pool(model, table.columns, options.model, workers, threads)
         return classify_table(pool, *rest, pool.rows(options.batch))
+
+
+def _for_workers(model: str) -> str:
+    """What names the model on other machines: a packaged student's name, as the package may lie
+    elsewhere there; else a file's path, so that no worker asks the hub."""
+    from inhibi.engine.catalog import find, students
+
+    path = find(model)
+    return model if path == students().get(model) else str(path.absolute())
 
 
 def _look_inside(options: Namespace) -> int:

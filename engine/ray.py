@@ -65,14 +65,20 @@ class Classifier:
 
 
 def _texts(batch: Batch, name: str) -> list[str]:
-    """A column's cells; "" for a null, which is None, or NaN where pandas had a hand in it."""
+    """A column's cells; "" for a null: None, or NaN or NA where pandas had a hand in it."""
     if name not in batch:
         raise InputError(f"there is no column {name!r} but {', '.join(batch)}: see text_column")
-    cells = ["" if cell is None or cell != cell else cell for cell in batch[name]]
-    for cell in cells:
-        if not isinstance(cell, str):
-            raise InputError(f"column {name!r} holds {type(cell).__name__}, no texts")
-    return cells
+    return [_text(cell, name) for cell in batch[name]]
+
+
+def _text(cell: object, name: str) -> str:
+    if isinstance(cell, str):
+        return cell
+    if cell is None or type(cell).__name__ == "NAType":  # pandas.NA, without importing pandas
+        return ""
+    if isinstance(cell, float | np.floating) and np.isnan(cell):
+        return ""
+    raise InputError(f"column {name!r} holds {type(cell).__name__}, no texts")
 
 
 def _labels_and_probabilities(answers: Sequence[Prediction | None]) -> list[np.ndarray]:

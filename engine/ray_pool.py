@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 from inhibi.engine import tables
@@ -31,13 +30,13 @@ class Pool:
         self,
         model: tables.Classifier,
         columns: Sequence[str],
-        path: str | None,
+        name: str | None,
         workers: int,
         threads: int,
         worker: type[Classifier] = Classifier,
     ) -> None:
-        """model: this process's own, for what it says of itself; it answers nothing. path: its
-        file, which the workers open. InputError where they cannot."""
+        """model: this process's own, for what it says of itself; it answers nothing. name: with
+        which the workers `load` theirs. InputError where they cannot."""
         import ray
 
         tables.check_fields(model, columns)
@@ -46,8 +45,7 @@ class Pool:
             num_cpus=threads, max_restarts=RESTARTS, max_task_retries=-1, max_concurrency=1
         )(worker)
         first, second = (*columns, None)[:2]
-        file = path and str(Path(path).absolute())
-        self._workers = [actor.remote(first, second, file, threads) for _ in range(workers)]
+        self._workers = [actor.remote(first, second, name, threads) for _ in range(workers)]
         started = [one.classify.remote([], None, 1) for one in self._workers]
         if ray.wait(started, num_returns=workers, timeout=PATIENCE)[1]:
             say(f"note: still waiting until Ray has free CPUs and starts {workers} workers")
@@ -131,5 +129,6 @@ def _get(calls: Sequence[Any]) -> list[list[Prediction]]:
         cause = getattr(error, "cause", None)
         if isinstance(cause, InputError):
             raise InputError(str(cause)) from error
-        raise InputError(f"Ray: {str(cause or error).strip().splitlines()[-1]}") from error
+        said = str(cause or error).strip() or type(cause or error).__name__
+        raise InputError(f"Ray: {said.splitlines()[-1]}") from error
     return made

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -202,3 +203,49 @@ def test_mistakes_are_one_line(
         assert said in shown.err
         assert shown.err.count("\n") == 1
         assert not out.exists()
+
+
+def test_a_worker_error_without_a_message_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failed(ray.exceptions.RayError):
+        cause = MemoryError()
+
+    def fail(_: object) -> None:
+        raise Failed
+
+    monkeypatch.setattr(ray, "get", fail)
+    with pytest.raises(InputError, match=r"^Ray: MemoryError$"):
+        ray_pool._get([])
+
+
+def test_what_the_workers_open(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another machine the package may lie elsewhere; no worker is to ask the hub."""
+    asked = []
+
+    def fetch(name: str) -> Path:
+        asked.append(name)
+        return tiny_model
+
+    sent = []
+
+    class Opened(Exception):
+        pass
+
+    def pool(_: object, columns: object, name: str | None, *rest: object) -> None:
+        sent.append(name)
+        raise Opened
+
+    monkeypatch.setattr("inhibi.engine.hub.fetch", fetch)
+    monkeypatch.setattr("inhibi.engine.catalog.students", lambda: {"mine": tiny_model})
+    monkeypatch.setattr("inhibi.engine.model.packaged", lambda: tiny_model)
+    monkeypatch.setattr(ray_pool, "cluster", lambda *_: nullcontext(1))
+    monkeypatch.setattr(ray_pool, "Pool", pool)
+    monkeypatch.chdir(tiny_model.parent)
+    files = ["--file", "in.csv", "--out", "out.csv", "--text-column", "review", "--ray", "local"]
+    for more in ([], ["mine"], [tiny_model.name], ["someone/something"]):
+        with pytest.raises(Opened):
+            infer.main([*files, *(f"--model={name}" for name in more)])
+    path = str(tiny_model)
+    assert sent == [None, "mine", path, path]
+    assert asked == ["someone/something"]

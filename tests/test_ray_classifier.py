@@ -76,6 +76,8 @@ def test_mistakes_say_what_to_mend(tiny_model: Path) -> None:
         classify({"text": column("good"), "id": column(1)})
     with pytest.raises(InputError, match="column 'review' holds int, no texts"):
         classify({"review": column("good", 5)})
+    with pytest.raises(InputError, match="column 'review' holds ndarray, no texts"):
+        classify({"review": column("good", np.zeros(2))})
 
 
 def test_a_pair_needs_both_texts(tmp_path: Path) -> None:
@@ -106,3 +108,10 @@ main()
     [line] = ran.stderr.splitlines()
     assert "pip install 'inhibi[ray]'" in line
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_every_kind_of_null_is_no_text(tiny_model: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    nulls = column(None, np.nan, np.float32("nan"), pandas.NA)
+    made = Classifier("review", model=tiny_model)({"review": nulls})
+    assert made["label"].tolist() == [""] * 4
