@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import machine, versions
+from inhibi.engine import cli
 from inhibi.engine.errors import InputError, command
 from inhibi.engine.model import Model, Prediction, load
 
@@ -124,14 +125,20 @@ def _answer(model: Model, batch: Sequence[Answered]) -> tuple[int, int]:
     return len(answers), sum(a != b for a, b in zip(answers, expected, strict=True))
 
 
+def _seconds(text: str) -> float:
+    if not 0 < float(text) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return float(text)
+
+
 @command
 def main(argv: list[str] | None = None) -> None:
     """Run `python -m benchmarks.soak`."""
     parser = argparse.ArgumentParser("python -m benchmarks.soak", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
-    add("--seconds", type=float, default=600, help="after the warm-up (default: 600)")
-    add("--threads", type=int, default=8, help="that share the model (default: 8)")
+    add("--seconds", type=_seconds, default=600, help="after the warm-up (default: 600)")
+    add("--threads", type=cli.threads, default=8, help="that share the model (default: 8)")
     add("--model", type=Path, metavar="FILE", help="a student (default: the packaged one)")
     chosen = parser.parse_args(argv)
     model = load(chosen.model, threads=1)

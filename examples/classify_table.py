@@ -6,20 +6,30 @@ The arguments: the table, the column of the texts, and a student's file or name 
 packaged one). `infer --file` writes the answers themselves, and takes tables of any size.
 """
 
+import argparse
 import csv
-import sys
 from collections import Counter
 
 from inhibi.engine import load
+from inhibi.engine.errors import InputError, command
 
 
-def main(table: str, column: str, student: str = "sst2") -> None:
-    with open(table, encoding="utf-8-sig", newline="") as file:
-        texts = [row[column] for row in csv.DictReader(file)]
-    answers = load(student).classify(texts)
+@command
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Count what a student makes of a table's texts.")
+    parser.add_argument("table")
+    parser.add_argument("column")
+    parser.add_argument("student", nargs="?", default="sst2")
+    chosen = parser.parse_args()
+    with open(chosen.table, encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file, restval="")
+        if chosen.column not in (rows.fieldnames or ()):
+            raise InputError(f"{chosen.table} has no column {chosen.column!r}")
+        texts = [row[chosen.column] for row in rows]
+    answers = load(chosen.student).classify(texts)
     for label, count in Counter(answer.label for answer in answers).most_common():
         print(f"{count}\t{label}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -7,12 +7,13 @@ one). Cosines come from integer dot products of the int8 vectors; only the divis
 at the end is in floats.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
 
 from inhibi.engine import load
+from inhibi.engine.errors import InputError, command
 
 
 def cosines(vectors: np.ndarray) -> np.ndarray:
@@ -23,11 +24,16 @@ def cosines(vectors: np.ndarray) -> np.ndarray:
     return products / np.outer(lengths, lengths)
 
 
-def main(file: str, student: str) -> None:
-    sentences = [line for line in Path(file).read_text("utf-8").splitlines() if line.strip()]
+@command
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Print each sentence's nearest one.")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("student")
+    chosen = parser.parse_args()
+    sentences = [line for line in chosen.file.read_text("utf-8").splitlines() if line.strip()]
     if len(sentences) < 2:
-        sys.exit(f"{file} has no two sentences")
-    found = cosines(load(student).embed(sentences).vectors)
+        raise InputError(f"{chosen.file} has no two sentences")
+    found = cosines(load(chosen.student).embed(sentences).vectors)
     np.fill_diagonal(found, -2)  # below every cosine: none is its own neighbour
     for sentence, row in zip(sentences, found, strict=True):
         nearest = int(row.argmax())
@@ -35,4 +41,4 @@ def main(file: str, student: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -58,3 +58,20 @@ def test_the_nearest_sentence_is_printed(embedding: Path, tmp_path: Path) -> Non
 def test_a_vector_of_zeros_has_no_neighbour() -> None:
     cosines = runpy.run_path(str(FOLDER / "nearest_sentences.py"))["cosines"]
     assert cosines(np.array([[0, 0], [-128, 0]], np.int8)).tolist() == [[0, 0], [0, 1]]
+
+
+def test_mistakes_are_named(tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("id,message\n1,good\n")
+    (tmp_path / "one.txt").write_text("one\n")
+    for script, arguments, said in (
+        ("classify_table.py", (), "required: table, column"),
+        ("classify_table.py", (tmp_path / "new.csv", "text"), "new.csv has no column 'text'"),
+        ("classify_table.py", (tmp_path / "none.csv", "text"), "No such file or directory"),
+        ("nearest_sentences.py", (), "required: file, student"),
+        ("nearest_sentences.py", (tmp_path / "one.txt", "none"), "has no two sentences"),
+    ):
+        command = [sys.executable, FOLDER / script, *arguments]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ran.returncode == 2
+        assert said in ran.stderr.splitlines()[-1]
+        assert "Traceback" not in ran.stderr

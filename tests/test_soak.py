@@ -65,3 +65,13 @@ def test_a_difference_and_a_leak_are_seen(
         assert end.value.code == 1
         assert (found["differing"] > 0) is differs
         assert (found["grown_mib"] > found["tolerance_mib"]) is grows
+
+
+@pytest.mark.parametrize("option", ["--threads=0", "--seconds=-1", "--seconds=nan", "--seconds=x"])
+def test_no_time_and_no_threads_pass_nothing(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        soak.main([option])
+    assert end.value.code == 2
+    assert f"argument {option.split('=')[0]}" in capsys.readouterr().err
