@@ -77,15 +77,15 @@ class Run:
                 "no example is left to train on, or to score on: give more of them, or set "
                 "held_back = 0"
             )
+        if r.task_agnostic and not (r.align.texts and r.distill.texts):
+            raise InputError("a task-agnostic recipe needs texts in [align] and [distill]")
+        if not self.finished("teacher"):
+            self._check_shapes(self.load_teacher(teacher))
         if r.attention == "inhibitor" and not (r.align.steps or self.inhibitor):
             say(
                 "note: the student begins unaligned: the recipe has no steps in [align], and "
                 "--student names no distilled one"
             )
-        if r.task_agnostic and not (r.align.texts and r.distill.texts):
-            raise InputError("a task-agnostic recipe needs texts in [align] and [distill]")
-        if not self.finished("teacher"):
-            self._check_shapes(self.load_teacher(teacher))
 
     def _check_stages(self) -> None:
         """`InputError` where a stage asks for examples that this task has not."""

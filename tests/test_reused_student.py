@@ -103,3 +103,14 @@ def test_what_does_not_fit_is_one_line(
     [line] = capfd.readouterr().err.splitlines()
     assert message in line
     assert not (inputs / "run").exists()
+
+
+def test_a_student_that_begins_unaligned_is_named(
+    inputs: Path, student: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = f"max_length = 24\n[distill]\n{STAGE}{QAT}"
+    teacher = ("--trained-teacher", "--no-qat")
+    train(inputs, inputs / "plain", *teacher, recipe=plain)
+    assert "note: the student begins unaligned" in capsys.readouterr().err
+    train(inputs, inputs / "reused", *teacher, "--student", str(student), recipe=plain)
+    assert "unaligned" not in capsys.readouterr().err
