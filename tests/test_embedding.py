@@ -14,7 +14,7 @@ from pyarrow import parquet
 from scipy import stats
 from tiny import WORDS, sentences, tiny_student
 from tiny_run import STAGE
-from tiny_teacher import save_teacher, tiny_bert
+from tiny_teacher import save_data, save_teacher, tiny_bert
 
 from inhibi.engine import load
 from inhibi.engine.errors import InputError
@@ -251,7 +251,8 @@ def test_mistakes_are_one_line(
     assert "qat-train --head embedding" in fails(
         infer, "--model", str(tiny_model), "--embed", "good"
     )
-    assert "makes embeddings" in fails(glue_eval, "--task", "sst2", "--model", str(student))
+    data = ("--data-dir", str(save_data(folder / "data")))
+    assert "makes embeddings" in fails(glue_eval, "--task", "sst2", "--model", str(student), *data)
     with pytest.raises(InputError, match="no embeddings"):
         load(tiny_model).embed(["good"])
     with pytest.raises(InputError, match="use embed"):
