@@ -11,8 +11,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.machine import versions
 from benchmarks.run_result import ARCHITECTURE, read_stage
 from inhibi.engine.checkpoint import Checkpoint
@@ -90,7 +88,7 @@ def _teacher(name: str, pooling: str, rows: Examples) -> dict[str, Any]:
 
 
 def _model(first: Embeddings, second: Embeddings, path: Path, rows: Examples) -> dict[str, Any]:
-    cosines = np.sum(first.unit() * second.unit(), axis=1).tolist()
+    cosines = first.cosines(second).tolist()
     file = path / "model.safetensors" if path.is_dir() else path
     known = {"sha256": sha256(path), "bytes": file.stat().st_size} if path.exists() else {}
     return known | {"metrics": metrics("stsb", cosines, rows.references)}

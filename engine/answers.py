@@ -31,13 +31,6 @@ class Embedding:
         return asdict(self)
 
 
-def classify(
-    model: "Model | Checkpoint", texts: Sequence[Text], max_length: int | None, batch: int
-) -> "list[Prediction]":
-    """The answer to each text."""
-    return model.classify(texts, max_length, batch)
-
-
 def embed(
     model: "Model | Checkpoint", texts: Sequence[Text], max_length: int | None, batch: int
 ) -> list[Embedding]:

@@ -28,6 +28,11 @@ class Embeddings:
         lengths = np.linalg.norm(values, axis=1, keepdims=True)
         return values / np.where(lengths > 0, lengths, 1)
 
+    def cosines(self, other: "Embeddings") -> np.ndarray:
+        """float32 [B] between each of these and the other's at its place."""
+        found: np.ndarray = (self.unit() * other.unit()).sum(axis=1)
+        return found
+
 
 def expect(embeds: bool, wanted: bool) -> None:
     """`InputError` where a model that embeds is asked for labels, or the other way round."""

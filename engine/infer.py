@@ -4,10 +4,11 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from inhibi.engine import arguments
-from inhibi.engine.answers import Embedding, classify, embed, report, shown
+from inhibi.engine.answers import Embedding, embed, report, shown
 from inhibi.engine.errors import command, say
 from inhibi.engine.lines import read
 
@@ -38,10 +39,12 @@ def _classify(options: Namespace) -> int:
     model.tokenizer.length(options.max_length)
     opened = time.perf_counter()
     count = tokens = status = 0
-    answer: Callable[..., Sequence[Prediction | Embedding]] = embed if options.embed else classify
+    answer: Callable[..., Sequence[Prediction | Embedding]] = model.classify
+    if options.embed:
+        answer = partial(embed, model)
     for lines in read(options.text, options.file, options.batch, model.fields):
         texts = [line.text for line in lines if line.text is not None]
-        answers = iter(answer(model, texts, options.max_length, options.batch))
+        answers = iter(answer(texts, options.max_length, options.batch))
         for line in lines:
             found = None if line.text is None else next(answers)
             report(line, found)

@@ -95,7 +95,7 @@ def _similarities(
     first, second = (
         model.embed(list(texts), max_length, len(pairs)) for texts in zip(*pairs, strict=True)
     )
-    cosines = (first.unit() * second.unit()).sum(axis=1).tolist()
+    cosines = first.cosines(second).tolist()
     cut = [a or b for a, b in zip(first.truncated, second.truncated, strict=True)]
     return [Scored(cosine, None, truncated) for cosine, truncated in zip(cosines, cut, strict=True)]
 
