@@ -69,8 +69,8 @@ class Run:
             for split in ("train", self.task.validation[0]):
                 label_ids(self.load(split), self.task)
         self._check_stages()
-        load_texts(list(self.texts))
-        if self.task.pooling and not len(self.rows[1]):
+        held = self.unlabelled[1]  # read here: files that cannot be are told before any work
+        if self.task.pooling and not len(held):
             raise InputError("fewer than 10 different texts: give more of them")
         if not all(map(len, self.rows)):
             raise InputError(
