@@ -1,0 +1,1 @@
+"""A student as a C99 project for microcontrollers."""
