@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
+from typing import Any
 
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
@@ -72,7 +73,7 @@ class Run:
 
 
 @lru_cache
-def characters(**options: bool | None) -> Characters:
+def characters(**options: Any) -> Characters:
     """Of a BertNormalizer with these options and a BertPreTokenizer. Takes a second."""
     texts = _normalized(BertNormalizer(**options))
     marks, spaces = _split(sorted(set().union(*texts.values())))

@@ -1,4 +1,4 @@
-"""Words and their ids as a trie in bytes, in which C finds the longest word that a text begins with.
+"""Words and their ids as a trie in bytes: C finds in it the longest word that a text begins with.
 
 A node is, in this order:
   1 byte    128: last of its siblings; 64: a word ends here; 16*(0..3): bytes of `size`;
@@ -11,7 +11,6 @@ A node is, in this order:
 
 from collections.abc import Mapping
 from itertools import groupby
-from os.path import commonprefix
 
 LAST, ENDS, SIZE, LABEL = 128, 64, 16, 16
 NOTHING = bytes([LAST, 0xFF])  # no text in UTF-8 has this byte
@@ -31,7 +30,7 @@ def _siblings(words: Words, id_bytes: int) -> bytes:
 
 def _node(words: Words, last: bool, id_bytes: int) -> bytes:
     """`words` are sorted, so what the first and the last begin with, all do."""
-    label = commonprefix([words[0][0], words[-1][0]])[:LABEL]
+    label = _common(words[0][0], words[-1][0])[:LABEL]
     ends = [number for word, number in words if word == label]
     below = [(word[len(label) :], number) for word, number in words if word != label]
     children = _siblings(below, id_bytes)
@@ -39,6 +38,10 @@ def _node(words: Words, last: bool, id_bytes: int) -> bytes:
     head = LAST * last + ENDS * len(ends) + SIZE * len(size) + len(label) - 1
     ids = b"".join(number.to_bytes(id_bytes, "little") for number in ends)
     return bytes([head]) + label + ids + size + children
+
+
+def _common(a: bytes, b: bytes) -> bytes:
+    return a[: next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(a))]
 
 
 def _minimal(number: int) -> bytes:

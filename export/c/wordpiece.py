@@ -21,7 +21,7 @@ class WordPiece:
     longest_word: characters, at most LONGEST_WORD; a longer word is unknown.
     """
 
-    normalizer: dict[str, bool | None]
+    normalizer: dict[str, Any]
     vocabulary: dict[str, int]
     added: dict[str, int]  # found in the text as it stands, before everything else
     unknown: int
