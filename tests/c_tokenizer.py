@@ -36,6 +36,7 @@ def compiler() -> str:
 def compile_tokenizer(
     tokenizer_json: str, folder: Path, *options: str, extra: tuple[Path, ...] = ()
 ) -> Path:
+    """Leaves the generated files in the folder, too."""
     for name, text in sources(tokenizer_json).items():
         (folder / name).write_text(text)
     units = [KERNELS / "tokenizer.c", KERNELS / "characters.c", folder / "vocabulary.c", *extra]
@@ -52,7 +53,7 @@ class Encoder:
         self.library = ctypes.CDLL(
             str(compile_tokenizer(tokenizer_json, folder, "-O1", "-shared", "-fPIC"))
         )
-        wide = "uint32_t" in sources(tokenizer_json)["model_id.h"]
+        wide = "uint32_t" in (folder / "model_id.h").read_text()
         self.id = ctypes.c_uint32 if wide else ctypes.c_uint16
 
     def __call__(self, text: bytes, capacity: int) -> list[int] | int:

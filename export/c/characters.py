@@ -6,10 +6,10 @@ it what can change an id: where words end, and letters of the vocabulary.
 """
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
@@ -54,9 +54,8 @@ class Characters:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """`length` code points from `first` on; `target` is a code point, or an index of expansions."""
+class Run(NamedTuple):
+    """`length` code points from `first`; `target` is a code point, or a place in the expansions."""
 
     first: int
     length: int
@@ -107,23 +106,23 @@ def _split(letters: Sequence[str]) -> tuple[Set[str], Set[str]]:
     return {word for word in words if len(word) == 1} - {"a"}, set(letters) - set("".join(words))
 
 
-def runs(known: Characters, used: Set[str]) -> tuple[list[Run], list[str]]:
-    """The runs, in order, and the expansions. `used` are the characters of the vocabulary.
+def runs(known: Characters, used: Set[str]) -> tuple[list[Run], str]:
+    """The runs, in order, and the expansions, each with a NUL behind it.
 
-    A letter that becomes one outside the vocabulary makes its word unknown; if the vocabulary has
-    not the letter itself, it does so unchanged, too, and needs no place in a table.
+    `used` are the characters of the vocabulary. A letter that becomes one outside makes its word
+    unknown; if the vocabulary has not the letter itself, it does so unchanged, too, and needs no
+    place in a table.
     """
     made: list[Run] = []
-    expansions: list[str] = []
+    expansions = ""
     for code, kind, text in _outcomes(known, used):
         target = ord(text) if kind is Kind.SAME else len(expansions)
-        longer = made and _joined(made[-1], code, kind, target)
-        if longer:
+        if made and (longer := _joined(made[-1], code, kind, target)):
             made[-1] = longer
         else:
             made.append(Run(code, 1, kind, target if kind >= Kind.SAME else 0))
         if kind is Kind.EXPANDED:
-            expansions.append(text)
+            expansions += f"{text}\0"
     return made, expansions
 
 
@@ -150,10 +149,14 @@ def _joined(run: Run, code: int, kind: Kind, target: int) -> Run | None:
     if code != run.first + run.length:
         return None
     if kind < Kind.SAME:
-        return replace(run, length=run.length + 1) if kind is run.kind else None
+        return _longer(run, kind) if kind is run.kind else None
     if kind is Kind.SAME and run.length < LONGEST_MAPPED:
         for whole, expected in ((Kind.SAME, run.target), (Kind.SHIFTED, run.target + run.length)):
             open_yet = run.kind is whole or (run.kind is Kind.SAME and run.length == 1)
             if open_yet and target == expected:
-                return replace(run, length=run.length + 1, kind=whole)
+                return _longer(run, whole)
     return None
+
+
+def _longer(run: Run, kind: Kind) -> Run:
+    return Run(run.first, run.length + 1, kind, run.target)

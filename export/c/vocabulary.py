@@ -97,7 +97,7 @@ def sources(tokenizer_json: str) -> dict[str, str]:
         _bytes("words", pack(words, id_bytes)),
         _bytes("pieces", pack(pieces, id_bytes)),
         Table("struct vocabulary_run", "runs", [_pair(*run.packed) for run in found], 8),
-        Table("uint32_t", "expansions", [str(ord(c)) for e in expansions for c in e + "\0"], 4),
+        Table("uint32_t", "expansions", [str(ord(c)) for c in expansions], 4),
     ]
     header = HEADER.format(
         first=tokenizer.first,

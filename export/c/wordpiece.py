@@ -81,7 +81,7 @@ def _special(processor: dict[str, Any] | None) -> tuple[int, int]:
     )
     assert processor
     single, pair = (_template(processor[name]) for name in ("single", "pair"))
-    first, last = single[0][0], single[-1][0]
+    first, last = (single[0][0], single[-1][0]) if single else ("", "")
     whole = [(first, 0), ("A", 0), (last, 0), ("B", 1), (last, 1)]
     ids = [processor["special_tokens"].get(name, {"ids": ()})["ids"] for name in (first, last)]
     _require(
