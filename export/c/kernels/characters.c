@@ -5,7 +5,7 @@
 /* What `what` of a run has in its lower 3 bits. */
 enum run_kind { DROPPED, SPACE, ISOLATED, HANGUL, SAME, SHIFTED, EXPANDED };
 
-size_t utf8_read(const uint8_t *text, size_t length, uint32_t *code) {
+size_t utf8_read(const uint8_t* text, size_t length, uint32_t* code) {
   static const uint32_t least[UTF8_BYTES] = {0, 0x80, 0x800, 0x10000};
   size_t following;
   uint32_t made;
@@ -29,7 +29,7 @@ size_t utf8_read(const uint8_t *text, size_t length, uint32_t *code) {
   return following + 1;
 }
 
-size_t utf8_write(uint32_t code, uint8_t *text) {
+size_t utf8_write(uint32_t code, uint8_t* text) {
   static const uint8_t lead[UTF8_BYTES] = {0, 0xC0, 0xE0, 0xF0};
   size_t following = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
   for (size_t i = following; i > 0; i--) {
@@ -41,7 +41,7 @@ size_t utf8_write(uint32_t code, uint8_t *text) {
 }
 
 /* The run that has `code`, or NULL: a letter that stays as it is. */
-static const struct vocabulary_run *find(uint32_t code) {
+static const struct vocabulary_run* find(uint32_t code) {
   size_t low = 0, high = VOCABULARY_RUNS; /* the last run from `code` or before is below `high` */
   while (low < high) {
     size_t middle = low + (high - low) / 2;
@@ -52,7 +52,7 @@ static const struct vocabulary_run *find(uint32_t code) {
     }
   }
   if (low == 0) return NULL;
-  const struct vocabulary_run *run = &vocabulary_runs[low - 1];
+  const struct vocabulary_run* run = &vocabulary_runs[low - 1];
   uint32_t last = (run->what & 7) < SAME ? run->what >> 3 : run->where & 2047;
   return code - (run->where >> 11) <= last ? run : NULL;
 }
@@ -68,7 +68,7 @@ static struct character syllable(uint32_t code) {
 }
 
 /* The letters of an expansion end with 0; there are 2 or 3. */
-static struct character expansion(const uint32_t *letters) {
+static struct character expansion(const uint32_t* letters) {
   struct character made = {CHARACTER_LETTERS, 0, {0, 0, 0}};
   for (; letters[made.count]; made.count++) made.letters[made.count] = letters[made.count];
   return made;
@@ -81,21 +81,28 @@ static struct character letter(uint32_t code, enum character_kind kind) {
 
 /* What a code point becomes stays as it is, but may be isolated. */
 static struct character mapped(uint32_t code) {
-  const struct vocabulary_run *run = find(code);
+  const struct vocabulary_run* run = find(code);
   return letter(code, run && (run->what & 7) == ISOLATED ? CHARACTER_ISOLATED : CHARACTER_LETTERS);
 }
 
 struct character character_read(uint32_t code) {
-  const struct vocabulary_run *run = find(code);
+  const struct vocabulary_run* run = find(code);
   if (!run) return letter(code, CHARACTER_LETTERS);
   uint32_t target = run->what >> 3;
   switch (run->what & 7) {
-    case DROPPED: return letter(code, CHARACTER_DROPPED);
-    case SPACE: return letter(code, CHARACTER_SPACE);
-    case ISOLATED: return letter(code, CHARACTER_ISOLATED);
-    case HANGUL: return syllable(code);
-    case SAME: return mapped(target);
-    case SHIFTED: return mapped(target + code - (run->where >> 11));
-    default: return expansion(vocabulary_expansions + target);
+    case DROPPED:
+      return letter(code, CHARACTER_DROPPED);
+    case SPACE:
+      return letter(code, CHARACTER_SPACE);
+    case ISOLATED:
+      return letter(code, CHARACTER_ISOLATED);
+    case HANGUL:
+      return syllable(code);
+    case SAME:
+      return mapped(target);
+    case SHIFTED:
+      return mapped(target + code - (run->where >> 11));
+    default:
+      return expansion(vocabulary_expansions + target);
   }
 }

@@ -22,10 +22,10 @@ struct character {
 
 /* The code point that `text`, of `length` bytes, begins with, and its 1 to 4 bytes; 0 where that is
    no UTF-8: cut off, longer than needed, a surrogate, or beyond U+10FFFF. */
-size_t utf8_read(const uint8_t *text, size_t length, uint32_t *code);
+size_t utf8_read(const uint8_t* text, size_t length, uint32_t* code);
 
 /* Writes a code point that utf8_read gave. Returns its 1 to 4 bytes. */
-size_t utf8_write(uint32_t code, uint8_t *text);
+size_t utf8_write(uint32_t code, uint8_t* text);
 
 struct character character_read(uint32_t code);
 

@@ -18,12 +18,12 @@ enum tokenizer_status {
 
 /* A text of `length` bytes of UTF-8, NUL among them or not, as [CLS] text [SEP]: `*count` ids, at
    most `capacity`, which is 3 or more. What is too much is cut from the text's end. */
-int tokenizer_encode(const char *text, size_t length, model_id *ids, size_t capacity,
-                     size_t *count);
+int tokenizer_encode(const char* text, size_t length, model_id* ids, size_t capacity,
+                     size_t* count);
 
 /* Two texts as [CLS] a [SEP] b [SEP]; `capacity` is 5 or more. The longer one is cut first. Ids
    before `*second` are of token type 0, from there on of type 1. */
-int tokenizer_encode_pair(const char *text_a, size_t length_a, const char *text_b, size_t length_b,
-                          model_id *ids, size_t capacity, size_t *count, size_t *second);
+int tokenizer_encode_pair(const char* text_a, size_t length_a, const char* text_b, size_t length_b,
+                          model_id* ids, size_t capacity, size_t* count, size_t* second);
 
 #endif
