@@ -31,10 +31,10 @@ TOKENIZERS = {
 }
 
 # Words that are found, cut into pieces, unknown, special or too long, and all of Latin-1.
+WORDS = ["good", "unaffable", "goodness", " ", "a" * 99, "\u00e9" * 50, "\U00010428" * 101]
+SPECIAL = ["[SEP]", "[MASK]", "[MASK", "[CLS] ", "[sep]", "[[SEP]]", "\u0301", "\u2019", "\u4e2d"]
 PARTS = st.one_of(
-    st.text(st.characters(max_codepoint=255), max_size=8),
-    st.sampled_from(["good", "unaffable", "goodness", " ", "a" * 99, "é" * 50, "[SEP]", "[MASK]"]),
-    st.sampled_from(["[MASK", "[CLS] ", "[sep]", "[PAD]", "[[SEP]]", "\u0301", "\u2019", "中"]),
+    st.text(st.characters(max_codepoint=255), max_size=8), st.sampled_from(WORDS + SPECIAL)
 )
 LATIN_1 = st.lists(PARTS, max_size=12).map("".join)
 
@@ -73,17 +73,22 @@ def test_every_character_of_latin_1(both: Both) -> None:
         both.same(f"a{c}b good{c} {c}film {c}{c} \u00e9{c}\u0301")
 
 
-def test_every_character_of_the_first_planes(both: Both) -> None:
-    for start in range(0, 0x20000, 256):
-        codes = [c for c in range(start, start + 256) if not 0xD800 <= c < 0xE000]
-        both.same("".join(f"a{chr(c)} {chr(c)}{chr(c)}b" for c in codes))
-
-
-@pytest.mark.slow
-def test_every_code_point(both: Both) -> None:
-    for start in range(0, 0x110000, 256):
-        codes = [c for c in range(start, start + 256) if not 0xD800 <= c < 0xE000]
-        both.same("".join(f" a{chr(c)}b" for c in codes))
+# The alphabets, the first Hangul syllables, ideographs' other forms, and musical symbols.
+@pytest.mark.parametrize(
+    "codes",
+    [
+        range(0x3400),
+        range(0xAC00, 0xAD00),
+        range(0xF900, 0xFB00),
+        range(0x1D100, 0x1D200),
+        pytest.param(range(0x110000), marks=pytest.mark.slow),
+    ],
+    ids=lambda codes: f"{codes[0]:X}-{codes[-1]:X}",
+)
+def test_every_code_point(both: Both, codes: range) -> None:
+    for start in codes[::256]:
+        block = [chr(c) for c in range(start, start + 256) if not 0xD800 <= c < 0xE000]
+        both.same("".join(f"a{c} {c}{c}b" for c in block))
 
 
 @given(LATIN_1, st.integers(3, 12) | st.just(4096))
@@ -176,6 +181,7 @@ def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(max_examples=10)
+@example([(text, text, 5, alone, 0) for text in (*WORDS, *SPECIAL) for alone in (True, False)])
 @given(st.lists(st.tuples(PARTS, LATIN_1, st.integers(5, 30), st.booleans(), st.integers(0, 3))))
 def test_sanitizers_find_nothing(
     sanitized: Path, texts: list[tuple[str, str, int, bool, int]]
