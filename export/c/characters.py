@@ -1,8 +1,9 @@
 """What BERT's tokenizer makes of each code point, as the tokenizers library itself shows it.
 
 Neither the normalizer (clean, space ideographs, decompose, drop accents, lower-case) nor the
-splitting at punctuation looks at neighbours, so a table of code points says everything. C needs of
-it what can change an id: where words end, and letters of the vocabulary.
+splitting at punctuation looks at neighbours, so a table of code points says everything but the
+order of spacing marks behind one another (such as U+302E), which decomposition sorts. C needs of it
+what can change an id: where words end, and letters of the vocabulary.
 """
 
 from collections.abc import Iterator, Sequence, Set
@@ -16,10 +17,10 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 
 # Every plane with something in it, save the third: that has letters only, which stay as they are.
 ASSIGNED = (
-    *range(0xD800),
-    *range(0xE000, 0x30000),
-    *range(0xE0000, 0xE1000),
-    *range(0xF0000, 0x110000),
+    range(0xD800),
+    range(0xE000, 0x30000),
+    range(0xE0000, 0xE1000),
+    range(0xF0000, 0x110000),
 )
 BLOCK = 4096
 HANGUL, JAMO = range(0xAC00, 0xD7A4), range(0x1100, 0x1200)  # syllables, and letters
@@ -89,8 +90,8 @@ def characters(**options: Any) -> Characters:
 def _normalized(normalizer: BertNormalizer) -> dict[int, str]:
     """What the normalizer makes of each code point."""
     made: dict[int, str] = {}
-    for start in range(0, len(ASSIGNED), BLOCK):
-        codes = ASSIGNED[start : start + BLOCK]
+    blocks = (codes[i : i + BLOCK] for codes in ASSIGNED for i in range(0, len(codes), BLOCK))
+    for codes in blocks:
         # Between bars, which nothing else turns into; '!' stands for the bar among them.
         apart = normalizer.normalize_str("|".join(map(chr, codes)).replace("|||", "|!|"))
         made.update(zip(codes, apart.split("|"), strict=True))

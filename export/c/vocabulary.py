@@ -22,7 +22,7 @@ class Table:
 
     @property
     def size(self) -> int:
-        return self.width * len(self.values)
+        return self.width * (len(self.values) or 1)
 
     @property
     def declared(self) -> str:
@@ -50,7 +50,7 @@ HEADER = """\
 
 /* Consecutive code points that are treated alike.
    where: 21 bits of the first code point; 11 of how many follow, or 0
-   what:  21 bits of how many follow, a code point, or an index of expansions; 3 of run_kind */
+   what:  21 bits of how many follow, a code point, or an index of expansions; 3 of its kind */
 struct vocabulary_run {{
   uint32_t where, what;
 }};

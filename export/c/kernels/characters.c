@@ -2,7 +2,8 @@
 
 #include "vocabulary.h"
 
-/* What `what` of a run has in its lower 3 bits. */
+/* What `what` of a run has in its lower 3 bits: Kind of export/c/characters.py. From SAME on, its
+   upper bits are a target, and `where` has the length. */
 enum run_kind { DROPPED, SPACE, ISOLATED, HANGUL, SAME, SHIFTED, EXPANDED };
 
 size_t utf8_read(const uint8_t* text, size_t length, uint32_t* code) {
