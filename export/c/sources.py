@@ -1,0 +1,201 @@
+"""The generated files of a C project: model.h, model.c and the constants."""
+
+from collections.abc import Iterator
+
+from inhibi.engine.metadata import Metadata
+from inhibi.export.c.arrays import identifier
+from inhibi.export.c.program import Call, Program
+
+TYPES = {"classification": "int32_t", "regression": "int32_t", "embedding": "uint8_t"}
+
+
+def header(program: Program, origin: str) -> str:
+    """model.h: what a user calls."""
+    m = program.metadata
+    kind, output = TYPES[m.problem], m.output
+    return f"""\
+/* {origin}
+ *
+ * {describe(m)} */
+#ifndef MODEL_H
+#define MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model_id.h"
+
+#define MODEL_MAX_TOKENS {program.max_tokens}
+#define MODEL_VOCABULARY {m.vocabulary}
+#define MODEL_TEXTS {m.texts} /* of an example: 1, or 2 for a pair */
+#define MODEL_OUTPUTS {m.hidden if m.problem == "embedding" else len(m.labels)}
+#define MODEL_OUTPUT {kind}
+
+enum model_status {{
+  MODEL_OK = 0,
+  MODEL_NULL = -1,   /* a pointer is NULL */
+  MODEL_LENGTH = -2, /* no token, or more than MODEL_MAX_TOKENS */
+  MODEL_ID = -3      /* an id that is not below MODEL_VOCABULARY */
+}};
+
+/* Token ids of a sentence, special ones included, to {_output(m)}
+ * A status above; where it is not MODEL_OK nothing has been written. Not reentrant: tensors lie in
+ * one static block of {program.arena} bytes. */
+int model_run(const model_id *ids, size_t n, {kind} {output}[MODEL_OUTPUTS]);
+{_labels(m)}
+#endif
+"""
+
+
+def _output(m: Metadata) -> str:
+    if m.problem == "embedding":
+        return f"a vector: (byte - 128) * {m.output_scale!r}."
+    if m.problem == "regression":
+        return f"one number: {m.output_scale!r} times the logit."
+    return (
+        "logits, the largest of which is the answer.\n"
+        f" * The float model's are these times {m.output_scale!r}."
+    )
+
+
+def _labels(m: Metadata) -> str:
+    if m.problem != "classification":
+        return ""
+    return "\n#define MODEL_LABELS\nextern const char *const model_labels[MODEL_OUTPUTS];\n"
+
+
+def describe(m: Metadata) -> str:
+    """One line about a student."""
+    return (
+        f"{m.family}, {m.attention.replace('_', ' ')} attention, {m.layers} layers, "
+        f"{m.hidden} channels, {m.heads} heads, {m.intermediate} wide, {m.vocabulary} tokens known."
+    )
+
+
+def model(program: Program, separator: int) -> str:
+    """model.c. separator: the id behind a pair's first text."""
+    m = program.metadata
+    kind, output = TYPES[m.problem], m.output
+    return f"""\
+/* One call for each operator of the student's file, which has the same names. A product and the
+ * operator that takes its accumulators are one call. Sizes: n tokens. */
+#include "model.h"
+
+#include "kernels.h"
+#include "parameters.h"
+
+#ifdef MODEL_TRACE /* for those who look inside: called after each operator */
+void model_trace(const char *name, const uint8_t *tensor, size_t size);
+#define TRACE(name, tensor, size) model_trace(name, tensor, size)
+#else
+#define TRACE(name, tensor, size) ((void)0)
+#endif
+
+/* Tensors whose lives do not meet share their places. */
+static union {{
+  int64_t aligned;
+  uint8_t bytes[{program.arena}];
+}} arena;
+{_label_names(m)}
+static int check(const model_id *ids, size_t n, const void *output) {{
+  if (!ids || !output) return MODEL_NULL;
+  if (n < 1 || n > MODEL_MAX_TOKENS) return MODEL_LENGTH;
+  for (size_t i = 0; i < n; ++i) {{
+    if (ids[i] >= MODEL_VOCABULARY) return MODEL_ID;
+  }}
+  return MODEL_OK;
+}}
+
+int model_run(const model_id *ids, size_t n, {kind} {output}[MODEL_OUTPUTS]) {{
+  const int status = check(ids, n, {output});
+  if (status != MODEL_OK) return status;
+
+{_types(program, separator)}
+{"".join(_call(program, i, call) for i, call in enumerate(program.calls))}  return MODEL_OK;
+}}
+"""
+
+
+def _label_names(m: Metadata) -> str:
+    if m.problem != "classification":
+        return ""
+    names = ", ".join(quoted(label) for label in m.labels)
+    return f"\nconst char *const model_labels[MODEL_OUTPUTS] = {{{names}}};\n"
+
+
+def quoted(text: str) -> str:
+    """A C string literal; bytes beyond printable ASCII as octal numbers, which have an end."""
+    parts = (chr(b) if 32 <= b < 127 and b not in b'"\\?' else f"\\{b:03o}" for b in text.encode())
+    return f'"{"".join(parts)}"'
+
+
+def _types(program: Program, separator: int) -> str:
+    place = f"  uint8_t *const types = {_place(program, 'types')};"
+    if program.metadata.texts == 1 or not program.metadata.token_types:
+        return f"{place}\n  for (size_t i = 0; i < n; ++i) types[i] = 0;\n"
+    return f"""\
+{place} /* 1 behind the first [SEP] */
+  uint8_t type = 0;
+  for (size_t i = 0; i < n; ++i) {{
+    types[i] = type;
+    if (ids[i] == {separator}) type = 1;
+  }}
+"""
+
+
+def _call(program: Program, step: int, call: Call) -> str:
+    return "".join(f"  {line}\n" for line in _call_lines(program, step, call)) + "\n"
+
+
+def _call_lines(program: Program, step: int, call: Call) -> Iterator[str]:
+    made, scratch = call.output, f"scratch_{step}"
+    name = call.parameters.name if call.parameters else program.metadata.output
+    yield f"/* {name}: {call.comment} */"
+    if made:
+        yield f"uint8_t *const {identifier(made.name)} = {_place(program, made.name)};"
+    if call.scratch:
+        yield f"void *const {scratch} = {_place(program, f'scratch {step}')};"
+    yield call.code.replace("scratch)", f"{scratch})")
+    if made:
+        size = f"{made.rows} * {made.width}"
+        yield f'TRACE("{made.name}", {identifier(made.name)}, {size});'
+    else:
+        output = program.metadata.output
+        yield f'TRACE("{name}", (const uint8_t *){output}, sizeof *{output} * MODEL_OUTPUTS);'
+    for alias in program.aliases(name):
+        yield f"uint8_t *const {identifier(alias)} = {identifier(name)}; /* its first row */"
+
+
+def _place(program: Program, name: str) -> str:
+    return f"arena.bytes + {program.offsets[name]}"
+
+
+def parameters_header(program: Program) -> str:
+    """parameters.h: the structures that model.c names."""
+    declared = "".join(
+        f"extern const {call.parameters.kind} {call.parameters.variable};\n"
+        for call in program.calls
+        if call.parameters
+    )
+    return f"""\
+/* The student's constants, each node's in a structure. */
+#ifndef PARAMETERS_H
+#define PARAMETERS_H
+
+#include "kernels.h"
+
+{declared}
+#endif
+"""
+
+
+def parameters_files(program: Program) -> dict[str, str]:
+    """parameters_*.c: one file for each layer, for the embeddings and for the head."""
+    files: dict[str, list[str]] = {}
+    for call in program.calls:
+        if call.parameters:
+            parts = call.parameters.name.split(".")
+            part = "_".join(parts[:2]) if parts[0] == "layer" else parts[0]
+            part = part if part.startswith(("layer", "embeddings")) else "head"
+            files.setdefault(f"parameters_{part}.c", []).append(call.parameters.source())
+    return {name: '#include "parameters.h"\n\n' + "\n".join(texts) for name, texts in files.items()}
