@@ -1,0 +1,1 @@
+"""Students as C on emulated microcontrollers: the same logits, and how many instructions."""
