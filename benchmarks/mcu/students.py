@@ -33,9 +33,7 @@ def build_student(
     """The program that runs sentences: board/sentences.c. traced: it counts instructions."""
     sources = [file for file in sorted(source.glob("*.c")) if file.name != "main.c"]
     defines = {"MODEL_TRACE": "1", "TICK": str(TICK)} if traced else {}
-    return build(
-        target, [*sources, BOARD / "sentences.c"], program, source, optimize, defines
-    )
+    return build(target, [*sources, BOARD / "sentences.c"], program, source, optimize, defines)
 
 
 def run_sentences(
@@ -58,9 +56,7 @@ def flash_and_ram(target: Target, source: Path, folder: Path) -> dict[str, int]:
             continue
         made = folder / f"{file.stem}.o"
         options = [*target.options, "-std=c99", "-O2", "-ffunction-sections", f"-I{source}"]
-        subprocess.run(
-            [target.compiler, *options, "-c", str(file), "-o", str(made)], check=True
-        )
+        subprocess.run([target.compiler, *options, "-c", str(file), "-o", str(made)], check=True)
         text, data, bss = _size(target, made)
         sizes["flash"] += text + data
         sizes["ram"] += data + bss

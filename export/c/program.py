@@ -185,14 +185,20 @@ def _attention(program: Program, node: Node) -> Call:
 
 def _mean_pool(program: Program, node: Node) -> Call:
     x, found = program.tensor(node.inputs[0]), parameters.mean_pool(program.values, node.name)
-    code = f"mean_pool({identifier(x.name)}, n, {x.width}, &{found.variable}, vector);"
+    code = f"mean_pool({identifier(x.name)}, n, {x.width}, &{found.variable}, (uint8_t *)vector);"
+    code += _values("(uint8_t)vector[k]", x.width)
     return Call(f"{x.shape} -> vector [{x.width}]", code, (x.name,), None, 0, found)
 
 
 def _identity(program: Program, node: Node) -> Call:
     x = program.tensor(node.inputs[0])
-    code = f"for (size_t k = 0; k < {x.width}; ++k) vector[k] = {identifier(x.name)}[k];"
+    code = _values(f"{identifier(x.name)}[k]", x.width).lstrip()
     return Call(f"{x.shape} -> vector [{x.width}]", code, (x.name,), None, 0, None)
+
+
+def _values(byte: str, width: int) -> str:
+    """A loop that takes the zero point away."""
+    return f"\n  for (size_t k = 0; k < {width}; ++k) vector[k] = (int8_t)({byte} - ZERO_POINT);"
 
 
 _CALLS: dict[str, Callable[[Program, Node], Call]] = {

@@ -6,7 +6,7 @@ from inhibi.engine.metadata import Metadata
 from inhibi.export.c.arrays import identifier
 from inhibi.export.c.program import Call, Program
 
-TYPES = {"classification": "int32_t", "regression": "int32_t", "embedding": "uint8_t"}
+TYPES = {"classification": "int32_t", "regression": "int32_t", "embedding": "int8_t"}
 
 
 def header(program: Program, origin: str) -> str:
@@ -49,7 +49,7 @@ int model_run(const model_id *ids, size_t n, {kind} {output}[MODEL_OUTPUTS]);
 
 def _output(m: Metadata) -> str:
     if m.problem == "embedding":
-        return f"a vector: (byte - 128) * {m.output_scale!r}."
+        return f"a vector, these times {m.output_scale!r}."
     if m.problem == "regression":
         return f"one number: {m.output_scale!r} times the logit."
     return (

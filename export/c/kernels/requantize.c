@@ -3,6 +3,10 @@
 
 #include "fixed.h"
 
+#if defined(ISA_MVE)
+#include <arm_mve.h>
+#endif
+
 static int32_t limit_wide(int64_t x, int32_t most) {
   return x < -most ? -most : x > most ? most : (int32_t)x;
 }
@@ -49,9 +53,23 @@ static inline int requantize_four(const int32_t *acc, const int32_t *multiplier,
 }
 #endif
 
+#if defined(ISA_MVE)
+/* Four at once; 0 where a shift is not above 32. */
+static inline int requantize_four(const int32_t *acc, const int32_t *multiplier,
+                                  const uint8_t *shift, uint8_t *out) {
+  const int32x4_t less = vsubq_n_s32(vreinterpretq_s32_u32(vldrbq_u32(shift)), 32);
+  if (RARELY(vcmpltq_n_s32(less, 1))) return 0;
+  const int32x4_t high = vmulhq_s32(vld1q_s32(acc), vld1q_s32(multiplier));
+  int32x4_t y = vrshlq_s32(high, vnegq_s32(less));
+  y = vminq_s32(vmaxq_s32(y, vdupq_n_s32(-127)), vdupq_n_s32(127));
+  vstrbq_u32(out, vreinterpretq_u32_s32(vaddq_n_s32(y, ZERO_POINT)));
+  return 1;
+}
+#endif
+
 void requantize_row(const int32_t *acc, const int32_t *multiplier, const uint8_t *shift,
                     size_t count, uint8_t *out) {
-#if defined(ISA_DSP)
+#if defined(ISA_DSP) || defined(ISA_MVE)
   for (; count >= 4; count -= 4, acc += 4, multiplier += 4, shift += 4, out += 4) {
     if (!requantize_four(acc, multiplier, shift, out)) {
       requantize_each(acc, multiplier, shift, 4, out);

@@ -6,12 +6,19 @@
 #include "tokenizer.h"
 
 static int encode(char *line, model_id *ids, size_t *n) {
+#if MODEL_TEXTS == 2
   size_t second;
-  char *const tab = MODEL_TEXTS == 2 ? strchr(line, '\t') : NULL;
-  if (!tab) return tokenizer_encode(line, strlen(line), ids, MODEL_MAX_TOKENS, n);
+  char *const tab = strchr(line, '\t');
+  if (!tab) {
+    fprintf(stderr, "a pair of texts needs a tab between them\n");
+    return TOKENIZER_NULL;
+  }
   *tab = 0;
   return tokenizer_encode_pair(line, strlen(line), tab + 1, strlen(tab + 1), ids, MODEL_MAX_TOKENS,
                                n, &second);
+#else
+  return tokenizer_encode(line, strlen(line), ids, MODEL_MAX_TOKENS, n);
+#endif
 }
 
 int main(void) {
