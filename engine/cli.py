@@ -16,6 +16,7 @@ COMMANDS = {
         "distil a teacher into an inhibitor student, train it for int8",
     ),
     "export-onnx": ("inhibi.export.cli", "write a trained student as one ONNX file of integers"),
+    "export-c": ("inhibi.export.c.cli", "write a student as C for microcontrollers"),
     "models": ("inhibi.engine.listing", "list the models at hand: packaged and downloaded"),
     "inspect": ("inhibi.engine.inspection", "say what a student file is"),
     "diagnose": ("inhibi.export.diagnose", "show which operator of a student costs accuracy"),

@@ -104,8 +104,8 @@ def _attention(results: Results) -> str:
 
     head = [f"{name}, {width}" for width in (32, 64) for name in ("inhibitor", "dot", "ratio")]
     return (
-        "Thousands of instructions by head width, and instructions for a multiply-accumulate of the "
-        "matrix kernel.\n\n" + table(["", *head, "a product"], rows())
+        "Thousands of instructions by head width; a product: instructions for a "
+        "multiply-accumulate of the matrix kernel.\n\n" + table(["", *head, "a product"], rows())
     )
 
 

@@ -22,7 +22,9 @@ def main(argv: list[str] | None = None) -> None:
         "floating point, no library; the same bits as from the file.",
         EXAMPLES,
     )
-    parser.add_argument("model", metavar="FILE", help="an integer student, by export-onnx")
+    parser.add_argument(
+        "model", metavar="FILE", help="an integer student by export-onnx, or a model's name"
+    )
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="the folder to make")
     parser.add_argument(
         "--max-tokens",
@@ -31,8 +33,9 @@ def main(argv: list[str] | None = None) -> None:
         help="of a text; fewer need less memory (default: as many as the file takes)",
     )
     chosen = parser.parse_args(argv)
+    from inhibi.engine.catalog import find
     from inhibi.export.c.project import project, write
 
-    texts = project(Path(chosen.model), chosen.max_tokens)
+    texts = project(find(chosen.model), chosen.max_tokens)
     write(texts, Path(chosen.output))
     print(f"{chosen.output}: {len(texts)} files; make -C {chosen.output} builds a program")

@@ -185,7 +185,7 @@ def _attention(program: Program, node: Node) -> Call:
 
 def _mean_pool(program: Program, node: Node) -> Call:
     x, found = program.tensor(node.inputs[0]), parameters.mean_pool(program.values, node.name)
-    code = f"mean_pool({identifier(x.name)}, n, {x.width}, &{found.variable}, (uint8_t *)vector);"
+    code = f"mean_pool({identifier(x.name)}, n, {x.width}, &{found.variable}, (uint8_t*)vector);"
     code += _values("(uint8_t)vector[k]", x.width)
     return Call(f"{x.shape} -> vector [{x.width}]", code, (x.name,), None, 0, found)
 

@@ -41,7 +41,7 @@ enum model_status {{
 /* Token ids of a sentence, special ones included, to {_output(m)}
  * A status above; where it is not MODEL_OK nothing has been written. Not reentrant: tensors lie in
  * one static block of {program.arena} bytes. */
-int model_run(const model_id *ids, size_t n, {kind} {output}[MODEL_OUTPUTS]);
+int model_run(const model_id* ids, size_t n, {kind} {output}[MODEL_OUTPUTS]);
 {_labels(m)}
 #endif
 """
@@ -61,7 +61,7 @@ def _output(m: Metadata) -> str:
 def _labels(m: Metadata) -> str:
     if m.problem != "classification":
         return ""
-    return "\n#define MODEL_LABELS\nextern const char *const model_labels[MODEL_OUTPUTS];\n"
+    return "\n#define MODEL_LABELS\nextern const char* const model_labels[MODEL_OUTPUTS];\n"
 
 
 def describe(m: Metadata) -> str:
@@ -85,7 +85,7 @@ def model(program: Program, separator: int) -> str:
 #include "parameters.h"
 
 #ifdef MODEL_TRACE /* for those who look inside: called after each operator */
-void model_trace(const char *name, const uint8_t *tensor, size_t size);
+void model_trace(const char* name, const uint8_t* tensor, size_t size);
 #define TRACE(name, tensor, size) model_trace(name, tensor, size)
 #else
 #define TRACE(name, tensor, size) ((void)0)
@@ -97,7 +97,7 @@ static union {{
   uint8_t bytes[{program.arena}];
 }} arena;
 {_label_names(m)}
-static int check(const model_id *ids, size_t n, const void *output) {{
+static int check(const model_id* ids, size_t n, const void* output) {{
   if (!ids || !output) return MODEL_NULL;
   if (n < 1 || n > MODEL_MAX_TOKENS) return MODEL_LENGTH;
   for (size_t i = 0; i < n; ++i) {{
@@ -106,7 +106,7 @@ static int check(const model_id *ids, size_t n, const void *output) {{
   return MODEL_OK;
 }}
 
-int model_run(const model_id *ids, size_t n, {kind} {output}[MODEL_OUTPUTS]) {{
+int model_run(const model_id* ids, size_t n, {kind} {output}[MODEL_OUTPUTS]) {{
   const int status = check(ids, n, {output});
   if (status != MODEL_OK) return status;
 
@@ -120,7 +120,7 @@ def _label_names(m: Metadata) -> str:
     if m.problem != "classification":
         return ""
     names = ", ".join(quoted(label) for label in m.labels)
-    return f"\nconst char *const model_labels[MODEL_OUTPUTS] = {{{names}}};\n"
+    return f"\nconst char* const model_labels[MODEL_OUTPUTS] = {{{names}}};\n"
 
 
 def quoted(text: str) -> str:
@@ -130,7 +130,7 @@ def quoted(text: str) -> str:
 
 
 def _types(program: Program, separator: int) -> str:
-    place = f"  uint8_t *const types = {_place(program, 'types')};"
+    place = f"  uint8_t* const types = {_place(program, 'types')};"
     if program.metadata.texts == 1 or not program.metadata.token_types:
         return f"{place}\n  for (size_t i = 0; i < n; ++i) types[i] = 0;\n"
     return f"""\
@@ -152,18 +152,18 @@ def _call_lines(program: Program, step: int, call: Call) -> Iterator[str]:
     name = call.parameters.name if call.parameters else program.metadata.output
     yield f"/* {name}: {call.comment} */"
     if made:
-        yield f"uint8_t *const {identifier(made.name)} = {_place(program, made.name)};"
+        yield f"uint8_t* const {identifier(made.name)} = {_place(program, made.name)};"
     if call.scratch:
-        yield f"void *const {scratch} = {_place(program, f'scratch {step}')};"
+        yield f"void* const {scratch} = {_place(program, f'scratch {step}')};"
     yield call.code.replace("scratch)", f"{scratch})")
     if made:
         size = f"{made.rows} * {made.width}"
         yield f'TRACE("{made.name}", {identifier(made.name)}, {size});'
     else:
         output = program.metadata.output
-        yield f'TRACE("{name}", (const uint8_t *){output}, sizeof *{output} * MODEL_OUTPUTS);'
+        yield f'TRACE("{name}", (const uint8_t*){output}, sizeof *{output} * MODEL_OUTPUTS);'
     for alias in program.aliases(name):
-        yield f"uint8_t *const {identifier(alias)} = {identifier(name)}; /* its first row */"
+        yield f"uint8_t* const {identifier(alias)} = {identifier(name)}; /* its first row */"
 
 
 def _place(program: Program, name: str) -> str:

@@ -5,9 +5,9 @@
 
 #include "kernels.h"
 
-#define CONTROL (*(volatile uint32_t *)0xe000e010u)
-#define RELOAD (*(volatile uint32_t *)0xe000e014u)
-#define VALUE (*(volatile uint32_t *)0xe000e018u)
+#define CONTROL (*(volatile uint32_t*)0xe000e010u)
+#define RELOAD (*(volatile uint32_t*)0xe000e014u)
+#define VALUE (*(volatile uint32_t*)0xe000e018u)
 
 enum { TOKENS = 64, CHANNELS = 128, OUTPUTS = 512, HEADS = 4 };
 
@@ -25,8 +25,8 @@ static void attentions(size_t heads) {
   for (int i = 0; i <= TOKENS; ++i) length[i] = 1 << 15;
   for (int i = 0; i < 256; ++i) table[i] = (uint16_t)(65535 / (i + 1));
   for (int i = 0; i < HEADS; ++i) score_multiplier[i] = 40000, score_shift[i] = 18;
-  const Attention attention = {CHANNELS,    heads,      score_multiplier, score_offset,
-                               score_shift, multiplier, shift};
+  const Attention attention = {CHANNELS,   heads, score_multiplier, score_offset, score_shift,
+                               multiplier, shift};
   const InhibitorAttention inhibitor = {attention, length, 1, 1};
   const DotProductAttention dot_product = {attention, table};
   const int width = CHANNELS / (int)heads;
@@ -45,7 +45,7 @@ static void matrices(void) {
   const Product p = {CHANNELS, OUTPUTS, weight, bias};
   const uint32_t start = VALUE;
   for (size_t row = 0; row < TOKENS; row += 2) {
-    product(qkv + row * CHANNELS, 2, &p, (int32_t *)scratch, (int32_t *)scratch + 2 * OUTPUTS);
+    product(qkv + row * CHANNELS, 2, &p, (int32_t*)scratch, (int32_t*)scratch + 2 * OUTPUTS);
   }
   printf("product %d %lu\n", TOKENS * CHANNELS * OUTPUTS, (unsigned long)elapsed(start));
 }

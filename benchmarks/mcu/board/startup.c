@@ -4,7 +4,7 @@
 
 extern uint32_t stack_top[], bss_start[], bss_end[];
 extern void initialise_monitor_handles(void);
-extern int main(int count, char **arguments);
+extern int main(int count, char** arguments);
 
 void reset(void);
 static void fault(void) { _Exit(70); }
@@ -13,9 +13,9 @@ __attribute__((section(".vectors"), used)) static void (*const vectors[])(void) 
     (void (*)(void))stack_top, reset, fault, fault, fault, fault, fault};
 
 void reset(void) {
-  *(volatile uint32_t *)0xe000ed88u |= 0xfu << 20; /* CPACR: floating point and Helium on */
+  *(volatile uint32_t*)0xe000ed88u |= 0xfu << 20; /* CPACR: floating point and Helium on */
   __asm__ volatile("dsb\n isb");
-  for (uint32_t *word = bss_start; word != bss_end; ++word) *word = 0;
+  for (uint32_t* word = bss_start; word != bss_end; ++word) *word = 0;
   initialise_monitor_handles();
   exit(main(0, NULL));
 }

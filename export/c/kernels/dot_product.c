@@ -14,17 +14,17 @@
 typedef struct {
   int32_t *scores, *h, *query, *multiplier; /* [n], [d], [d], [d] */
   void *keys, *values, *weights;
-  uint8_t *shift;
+  uint8_t* shift;
 } Buffers;
 
-static Buffers cut(void *scratch, size_t n, size_t d) {
+static Buffers cut(void* scratch, size_t n, size_t d) {
   const size_t keys = ROUND_UP(n, 16), width = ROUND_UP(d, 16);
   Buffers b;
   b.scores = scratch;
   b.h = b.scores + keys;
   b.query = b.h + width;
   b.multiplier = b.query + width;
-  uint8_t *bytes = (uint8_t *)(b.multiplier + width);
+  uint8_t* bytes = (uint8_t*)(b.multiplier + width);
   b.keys = bytes;
   b.values = bytes + 2 * keys * width;
   b.weights = bytes + 4 * keys * width;
@@ -33,8 +33,8 @@ static Buffers cut(void *scratch, size_t n, size_t d) {
 }
 
 /* Scores to exponentials in their place, and their sum < 2^28. */
-static uint32_t exponentials(const DotProductAttention *p, size_t head, size_t n, int32_t most,
-                             int32_t *s) {
+static uint32_t exponentials(const DotProductAttention* p, size_t head, size_t n, int32_t most,
+                             int32_t* s) {
   const int32_t m = p->attention.score_multiplier[head];
   const int32_t offset = p->attention.score_offset[head];
   const unsigned shift = p->attention.score_shift[head];
@@ -57,11 +57,11 @@ static uint32_t exponentials(const DotProductAttention *p, size_t head, size_t n
   return sum;
 }
 
-static void attend(const uint8_t *qkv, size_t n, const DotProductAttention *p, size_t head,
-                   uint8_t *out, Buffers b) {
+static void attend(const uint8_t* qkv, size_t n, const DotProductAttention* p, size_t head,
+                   uint8_t* out, Buffers b) {
   const size_t channels = p->attention.channels, d = channels / p->attention.heads;
   const size_t stride = 3 * channels;
-  const uint8_t *q = qkv + head * d;
+  const uint8_t* q = qkv + head * d;
   pack_keys(q + channels, stride, n, d, b.keys);
   pack_values(q + 2 * channels, stride, n, d, b.values);
   for (size_t k = 0; k < d; ++k) { /* as in `Scale` */
@@ -76,8 +76,8 @@ static void attend(const uint8_t *qkv, size_t n, const DotProductAttention *p, s
   }
 }
 
-void dot_product_attention(const uint8_t *qkv, size_t n, const DotProductAttention *p, uint8_t *out,
-                           void *scratch) {
+void dot_product_attention(const uint8_t* qkv, size_t n, const DotProductAttention* p, uint8_t* out,
+                           void* scratch) {
   const Buffers b = cut(scratch, n, p->attention.channels / p->attention.heads);
   for (size_t head = 0; head < p->attention.heads; ++head) attend(qkv, n, p, head, out, b);
 }

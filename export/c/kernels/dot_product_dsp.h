@@ -17,7 +17,7 @@ static inline int32_t rounded_high(int32_t a, int32_t b) {
 }
 
 /* Four values from k on, of row j, or zeros. */
-static uint32_t four_of(const uint8_t *rows, size_t stride, size_t n, size_t d, size_t j,
+static uint32_t four_of(const uint8_t* rows, size_t stride, size_t n, size_t d, size_t j,
                         size_t k) {
   uint32_t four = 0x80808080u;
   if (j < n) {
@@ -30,8 +30,8 @@ static uint32_t four_of(const uint8_t *rows, size_t stride, size_t n, size_t d, 
   return four ^ 0x80808080u;
 }
 
-static void pack_keys(const uint8_t *rows, size_t stride, size_t n, size_t d, void *packed) {
-  int32_t *to = packed;
+static void pack_keys(const uint8_t* rows, size_t stride, size_t n, size_t d, void* packed) {
+  int32_t* to = packed;
   for (size_t j = 0; j < n; j += 4) {
     for (size_t k = 0; k < d; k += 4, to += 8) {
       for (size_t i = 0; i < 4; ++i) {
@@ -43,8 +43,8 @@ static void pack_keys(const uint8_t *rows, size_t stride, size_t n, size_t d, vo
   }
 }
 
-static void pack_values(const uint8_t *rows, size_t stride, size_t n, size_t d, void *packed) {
-  uint32_t *to = packed;
+static void pack_values(const uint8_t* rows, size_t stride, size_t n, size_t d, void* packed) {
+  uint32_t* to = packed;
   for (size_t k = 0; k < d; k += 4) {
     for (size_t j = 0; j < ROUND_UP(n, 4); j += 2, to += 4) {
       const uint32_t first = four_of(rows, stride, n, d, j, k);
@@ -61,8 +61,8 @@ static void pack_values(const uint8_t *rows, size_t stride, size_t n, size_t d, 
 
 /* Sums of products of pairs of halves: two words of x, each by four words of y, at a time; where
  * the next y are. */
-static const int32_t *four_sums(const int32_t *x, const int32_t *end, const int32_t *y,
-                                int32_t *sums) {
+static const int32_t* four_sums(const int32_t* x, const int32_t* end, const int32_t* y,
+                                int32_t* sums) {
   int32_t a = 0, b = 0, c = 0, d = 0;
   __asm__ volatile(
       "0: ldrd r4, r5, [%[x]], #8\n"
@@ -85,8 +85,8 @@ static const int32_t *four_sums(const int32_t *x, const int32_t *end, const int3
   return y;
 }
 
-static int32_t products(const uint8_t *query, const void *keys, size_t n, size_t d, int32_t *s,
-                        int32_t *halves) {
+static int32_t products(const uint8_t* query, const void* keys, size_t n, size_t d, int32_t* s,
+                        int32_t* halves) {
   const int32_t *key = keys, *const end = halves + ROUND_UP(d, 4) / 2;
   int32_t most = INT32_MIN;
   for (size_t k = 0; k < d; k += 4) {
@@ -95,17 +95,17 @@ static int32_t products(const uint8_t *query, const void *keys, size_t n, size_t
     halves[k / 2 + 1] = odd_bytes(four);
   }
   for (size_t j = 0; j < n; j += 4) key = four_sums(halves, end, key, s + j);
-  for (const int32_t *const last = s + n; s != last; ++s) most = *s > most ? *s : most;
+  for (const int32_t* const last = s + n; s != last; ++s) most = *s > most ? *s : most;
   return most;
 }
 
 /* Four channels at a time. */
-static void weigh(const void *values, const int32_t *e, uint32_t sum, size_t n, size_t d,
-                  void *weights, int32_t *h) {
+static void weigh(const void* values, const int32_t* e, uint32_t sum, size_t n, size_t d,
+                  void* weights, int32_t* h) {
   const size_t pairs = ROUND_UP(n, 4) / 2;
   const uint32_t half = sum / 2;
-  const int32_t *v = values, *const end = (const int32_t *)weights + pairs;
-  uint16_t *to = weights;
+  const int32_t *v = values, *const end = (const int32_t*)weights + pairs;
+  uint16_t* to = weights;
   for (size_t j = 0; j < n; ++j) to[j] = (uint16_t)((255 * (uint32_t)e[j] + half) / sum);
   for (size_t j = n; j < 2 * pairs; ++j) to[j] = 0;
   for (size_t k = 0; k < d; k += 4) v = four_sums(weights, end, v, h + k);

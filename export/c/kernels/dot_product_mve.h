@@ -7,21 +7,21 @@
 
 #include "kernels.h"
 
-static void pack_keys(const uint8_t *k, size_t stride, size_t n, size_t d, int8_t *packed) {
+static void pack_keys(const uint8_t* k, size_t stride, size_t n, size_t d, int8_t* packed) {
   for (size_t j = 0; j < n; ++j, k += stride) {
     for (size_t i = 0; i < d; ++i) *packed++ = (int8_t)(k[i] - ZERO_POINT);
   }
 }
 
-static void pack_values(const uint8_t *v, size_t stride, size_t n, size_t d, int8_t *packed) {
+static void pack_values(const uint8_t* v, size_t stride, size_t n, size_t d, int8_t* packed) {
   for (size_t k = 0; k < d; ++k) {
     for (size_t j = 0; j < n; ++j) *packed++ = (int8_t)(v[j * stride + k] - ZERO_POINT);
   }
 }
 
-static int32_t products(const uint8_t *query, const int8_t *keys, size_t n, size_t d, int32_t *s,
-                        void *buffer) {
-  int8_t *centred = buffer;
+static int32_t products(const uint8_t* query, const int8_t* keys, size_t n, size_t d, int32_t* s,
+                        void* buffer) {
+  int8_t* centred = buffer;
   int32_t most = INT32_MIN;
   for (size_t k = 0; k < d; ++k) centred[k] = (int8_t)(query[k] - ZERO_POINT);
   for (size_t j = 0; j < n; ++j, keys += d) {
@@ -35,8 +35,8 @@ static int32_t products(const uint8_t *query, const int8_t *keys, size_t n, size
   return most;
 }
 
-static void weigh(const int8_t *values, const int32_t *e, uint32_t sum, size_t n, size_t d,
-                  int8_t *weights, int32_t *h) {
+static void weigh(const int8_t* values, const int32_t* e, uint32_t sum, size_t n, size_t d,
+                  int8_t* weights, int32_t* h) {
   for (size_t j = 0; j < n; ++j) {
     weights[j] = (int8_t)((int32_t)((255 * (uint32_t)e[j] + sum / 2) / sum) - 128);
   }

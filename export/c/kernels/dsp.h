@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* A load, of any address. */
-static inline uint32_t word(const void *from) {
+static inline uint32_t word(const void* from) {
   uint32_t value;
   memcpy(&value, from, 4);
   return value;

@@ -38,12 +38,10 @@ static inline int32_t limit(int32_t x, int32_t most) {
 }
 
 /* A value as a byte: zero point 128, within 1..255. */
-static inline uint8_t byte(int32_t x) {
-  return (uint8_t)(limit(SATURATE(x, 8), 127) + ZERO_POINT);
-}
+static inline uint8_t byte(int32_t x) { return (uint8_t)(limit(SATURATE(x, 8), 127) + ZERO_POINT); }
 
 /* acc [count] to bytes. */
-void requantize_row(const int32_t *acc, const int32_t *multiplier, const uint8_t *shift,
-                    size_t count, uint8_t *out);
+void requantize_row(const int32_t* acc, const int32_t* multiplier, const uint8_t* shift,
+                    size_t count, uint8_t* out);
 
 #endif

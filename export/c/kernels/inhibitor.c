@@ -24,14 +24,14 @@ typedef struct {
   uint8_t *keys, *values, *thresholds, *query, *shift;
 } Buffers;
 
-static Buffers cut(void *scratch, size_t n, size_t d) {
+static Buffers cut(void* scratch, size_t n, size_t d) {
   const size_t keys = ROUND_UP(n, 16), width = ROUND_UP(d, 16);
   Buffers b;
   b.scores = scratch;
   b.h = b.scores + keys;
   b.first = b.h + width;
   b.multiplier = b.first + width;
-  b.keys = (uint8_t *)(b.multiplier + width);
+  b.keys = (uint8_t*)(b.multiplier + width);
   b.values = b.keys + keys * width;
   b.thresholds = b.values + 2 * keys * width;
   b.query = b.thresholds + keys;
@@ -41,7 +41,7 @@ static Buffers cut(void *scratch, size_t n, size_t d) {
 
 /* The multipliers with the length factor, shifted to 31 bits: see `Scale` for why. |h| * 2^31 and
  * half a unit of the shift stay below 2^62. */
-static void scale_by_length(const Attention *p, int32_t length, size_t head, size_t d, Buffers *b) {
+static void scale_by_length(const Attention* p, int32_t length, size_t head, size_t d, Buffers* b) {
   for (size_t k = 0; k < d; ++k) {
     int32_t m = (int32_t)(((int64_t)p->multiplier[head * d + k] * length + (1 << 14)) >> 15);
     uint8_t shift = p->shift[head * d + k];
@@ -52,15 +52,15 @@ static void scale_by_length(const Attention *p, int32_t length, size_t head, siz
 }
 
 /* (S - mean) * m + a, of which S * m + this. |S * m + this| < 2^31 for d <= 64 is proven. */
-static int64_t centred(const InhibitorAttention *p, size_t head, int32_t sum, int32_t n) {
+static int64_t centred(const InhibitorAttention* p, size_t head, int32_t sum, int32_t n) {
   const int64_t offset = p->attention.score_offset[head];
   if (!p->centred) return offset;
   return offset - (int64_t)((2 * sum + n) / (2 * n)) * p->attention.score_multiplier[head];
 }
 
 /* z of every key. */
-static void find_thresholds(const InhibitorAttention *p, size_t head, int64_t offset, size_t n,
-                            size_t d, const Buffers *b) {
+static void find_thresholds(const InhibitorAttention* p, size_t head, int64_t offset, size_t n,
+                            size_t d, const Buffers* b) {
   const int32_t m = p->attention.score_multiplier[head];
   const unsigned shift = p->attention.score_shift[head];
   if (d <= 64) {
@@ -74,11 +74,11 @@ static void find_thresholds(const InhibitorAttention *p, size_t head, int64_t of
   thresholds(b->scores, n, 1, 0, 0, b->thresholds);
 }
 
-static void attend(const uint8_t *qkv, size_t n, const InhibitorAttention *p, size_t head,
-                   uint8_t *out, Buffers b) {
+static void attend(const uint8_t* qkv, size_t n, const InhibitorAttention* p, size_t head,
+                   uint8_t* out, Buffers b) {
   const size_t channels = p->attention.channels, d = channels / p->attention.heads;
   const size_t stride = 3 * channels;
-  const uint8_t *q = qkv + head * d;
+  const uint8_t* q = qkv + head * d;
   pack_keys(q + channels, stride, n, d, b.keys);
   pack_values(q + 2 * channels, stride, n, d, p->is_signed, b.values, b.first);
   scale_by_length(&p->attention, p->length[n], head, d, &b);
@@ -91,8 +91,8 @@ static void attend(const uint8_t *qkv, size_t n, const InhibitorAttention *p, si
   }
 }
 
-void inhibitor_attention(const uint8_t *qkv, size_t n, const InhibitorAttention *p, uint8_t *out,
-                         void *scratch) {
+void inhibitor_attention(const uint8_t* qkv, size_t n, const InhibitorAttention* p, uint8_t* out,
+                         void* scratch) {
   const Buffers b = cut(scratch, n, p->attention.channels / p->attention.heads);
   for (size_t head = 0; head < p->attention.heads; ++head) attend(qkv, n, p, head, out, b);
 }

@@ -1,9 +1,9 @@
-/* VABAV: sixteen absolute differences, added up, in an instruction. VQSUB: sixteen subtractions that
- * end at 0.
+/* VABAV: sixteen absolute differences, added up, in an instruction. VQSUB: sixteen subtractions
+ * that end at 0.
  *
  * Keys lie one after the other; values by fours of channels, each as 16 magnitudes and 16 masks,
- * [channels / 4][keys / 16][4][2][16]. Channels of keys and keys of values are filled up to sixteens
- * with what changes no sum. */
+ * [channels / 4][keys / 16][4][2][16]. Channels of keys and keys of values are filled up to
+ * sixteens with what changes no sum. */
 #ifndef INHIBITOR_MVE_H
 #define INHIBITOR_MVE_H
 
@@ -13,27 +13,27 @@
 #include "kernels.h"
 
 /* A row of d bytes with zero points behind them. */
-static uint8_t *fill_up(const uint8_t *from, size_t d, uint8_t *to) {
+static uint8_t* fill_up(const uint8_t* from, size_t d, uint8_t* to) {
   memset(to + d, ZERO_POINT, ROUND_UP(d, 16) - d);
   memcpy(to, from, d);
   return to + ROUND_UP(d, 16);
 }
 
-static const uint8_t *take_query(const uint8_t *q, size_t d, uint8_t *buffer) {
+static const uint8_t* take_query(const uint8_t* q, size_t d, uint8_t* buffer) {
   if (d % 16 == 0) return q;
   fill_up(q, d, buffer);
   return buffer;
 }
 
-static void pack_keys(const uint8_t *k, size_t stride, size_t n, size_t d, uint8_t *packed) {
+static void pack_keys(const uint8_t* k, size_t stride, size_t n, size_t d, uint8_t* packed) {
   for (size_t j = 0; j < n; ++j, k += stride) packed = fill_up(k, d, packed);
   memset(packed, ZERO_POINT, (ROUND_UP(n, 4) - n) * ROUND_UP(d, 16));
 }
 
 /* Sixteen keys' values of a channel, those from `keys` on being none; the masked ones. */
-static int32_t pack_channel(const uint8_t *v, size_t stride, size_t keys, int is_signed,
-                            uint8_t *magnitude) {
-  uint8_t *const mask = magnitude + 16;
+static int32_t pack_channel(const uint8_t* v, size_t stride, size_t keys, int is_signed,
+                            uint8_t* magnitude) {
+  uint8_t* const mask = magnitude + 16;
   int32_t masked = 0;
   memset(magnitude, 0, 32);
   for (size_t j = 0; j < keys && j < 16; ++j, v += stride) {
@@ -45,23 +45,22 @@ static int32_t pack_channel(const uint8_t *v, size_t stride, size_t keys, int is
 }
 
 /* first [d]: -255 for each masked key. */
-static void pack_values(const uint8_t *v, size_t stride, size_t n, size_t d, int is_signed,
-                        uint8_t *packed, int32_t *first) {
+static void pack_values(const uint8_t* v, size_t stride, size_t n, size_t d, int is_signed,
+                        uint8_t* packed, int32_t* first) {
   for (size_t k = 0; k < ROUND_UP(d, 4); k += 4) {
     for (size_t i = 0; i < 4; ++i) first[k + i] = 0;
     for (size_t j = 0; j < n; j += 16) {
       for (size_t i = 0; i < 4; ++i, packed += 32) {
         const size_t keys = k + i < d ? n - j : 0;
-        first[k + i] -=
-            255 * pack_channel(v + j * stride + k + i, stride, keys, is_signed, packed);
+        first[k + i] -= 255 * pack_channel(v + j * stride + k + i, stride, keys, is_signed, packed);
       }
     }
   }
 }
 
 /* Four keys at a time. */
-static int32_t distances(const uint8_t *query, const uint8_t *keys, size_t n, size_t d,
-                         int32_t *s) {
+static int32_t distances(const uint8_t* query, const uint8_t* keys, size_t n, size_t d,
+                         int32_t* s) {
   const size_t width = ROUND_UP(d, 16);
   int32_t sum = 0;
   for (size_t j = 0; j < n; j += 4, keys += 3 * width) {
@@ -79,8 +78,8 @@ static int32_t distances(const uint8_t *query, const uint8_t *keys, size_t n, si
   return sum;
 }
 
-static void thresholds(const int32_t *s, size_t n, int32_t m, int32_t offset, unsigned shift,
-                       uint8_t *bytes) {
+static void thresholds(const int32_t* s, size_t n, int32_t m, int32_t offset, unsigned shift,
+                       uint8_t* bytes) {
   for (size_t j = 0; j < n; j += 4) {
     int32x4_t z = vmlaq_n_s32(vdupq_n_s32(offset), vld1q_s32(s + j), m);
     z = vmaxq_s32(vshlq_r_s32(z, -(int32_t)shift), vdupq_n_s32(0));
@@ -89,13 +88,13 @@ static void thresholds(const int32_t *s, size_t n, int32_t m, int32_t offset, un
 }
 
 /* What a threshold lets through of sixteen values, and their masks behind them. */
-static inline uint32_t pass(uint32_t sum, const uint8_t *values, uint8x16_t z) {
+static inline uint32_t pass(uint32_t sum, const uint8_t* values, uint8x16_t z) {
   return vabavq_u8(sum, vqsubq_u8(vld1q_u8(values), z), vld1q_u8(values + 16));
 }
 
 /* Four channels at a time. */
-static void inhibit(const uint8_t *values, const uint8_t *bytes, size_t n, size_t d,
-                    const int32_t *first, int32_t *h) {
+static void inhibit(const uint8_t* values, const uint8_t* bytes, size_t n, size_t d,
+                    const int32_t* first, int32_t* h) {
   for (size_t k = 0; k < d; k += 4) {
     uint32_t h0 = (uint32_t)first[k], h1 = (uint32_t)first[k + 1];
     uint32_t h2 = (uint32_t)first[k + 2], h3 = (uint32_t)first[k + 3];

@@ -2,8 +2,8 @@
  *
  * Letters: n tokens, C channels, H heads, d = C / H channels of a head. Activations are uint8 with
  * zero point 128. Results lie in 1..255, values in [-127, 127]. No operator allocates, reads beyond
- * its arguments or has a state; `scratch` is memory of their own while they run, aligned as int64_t,
- * SCRATCH bytes each. */
+ * its arguments or has a state; `scratch` is memory of their own while they run, aligned as
+ * int64_t, SCRATCH bytes each. */
 #ifndef KERNELS_H
 #define KERNELS_H
 
@@ -23,15 +23,15 @@
 /* Per channel: the file's multiplier * 2^7, |.| < 2^31, and its shift + 7, 8..53. The quotient is
  * the same and most shifts reach past the lower half of a 64-bit product. */
 typedef struct {
-  const int32_t *multiplier;
-  const uint8_t *shift;
+  const int32_t* multiplier;
+  const uint8_t* shift;
 } Scale;
 
 /* acc = bias + (x - 128) . weight; |acc| < 2^28, proven at export. */
 typedef struct {
   size_t inputs, outputs;
-  const int8_t *weight; /* [outputs][inputs], aligned to 4 bytes */
-  const int32_t *bias;
+  const int8_t* weight; /* [outputs][inputs], aligned to 4 bytes */
+  const int32_t* bias;
 } Product;
 
 typedef struct {
@@ -43,48 +43,49 @@ typedef struct {
 typedef struct {
   Linear linear;
   const uint8_t (*table)[256];
-  const uint8_t *table_index;
+  const uint8_t* table_index;
 } LookupLinear;
 
 /* Layer norm: weight * 2^7, norm_bias * 2^7 with half a unit of the shift, norm_shift + 7. */
 typedef struct {
-  const int32_t *weight;
-  const int64_t *bias;
-  const uint8_t *shift;
+  const int32_t* weight;
+  const int64_t* bias;
+  const uint8_t* shift;
 } Norm;
 
 /* A requantized product in units of the residual / residual_multiplier, added to it, normalized. */
 typedef struct {
   Linear linear;
-  const uint8_t *residual_multiplier;
+  const uint8_t* residual_multiplier;
   Norm norm;
 } NormLinear;
 
 typedef struct {
   size_t channels;
   const int8_t *word, *position, *token_type; /* [rows][C] */
-  const uint16_t *table_multiplier;           /* [3][C] */
+  const uint16_t* table_multiplier;           /* [3][C] */
   Norm norm;
 } Embeddings;
 
-/* Per head: score multiplier, offset and shift; per channel: the file's own multiplier and shift. */
+/* Per head: score multiplier, offset and shift; per channel: the file's own multiplier and shift.
+ */
 typedef struct {
   size_t channels, heads;
   const int32_t *score_multiplier, *score_offset;
-  const uint8_t *score_shift;
-  const int32_t *multiplier;
-  const uint8_t *shift;
+  const uint8_t* score_shift;
+  const int32_t* multiplier;
+  const uint8_t* shift;
 } Attention;
 
 typedef struct {
   Attention attention;
-  const int32_t *length; /* [max_tokens + 1] */
+  const int32_t* length; /* [max_tokens + 1] */
   int centred, is_signed;
 } InhibitorAttention;
 
 typedef struct {
   Attention attention;
-  const uint16_t *table; /* [256] */
+  const uint16_t* table; /* [256] */
 } DotProductAttention;
 
 #define ROUND_UP(x, multiple) (((x) + (multiple) - 1) / (multiple) * (multiple))
@@ -96,30 +97,30 @@ typedef struct {
   (4 * ROUND_UP(n, 16) * ROUND_UP(d, 16) + 6 * ROUND_UP(n, 16) + 14 * ROUND_UP(d, 16))
 
 /* ids and token types of n tokens at positions 0..n-1, to [n][C]. */
-void embed_layer_norm(const model_id *ids, const uint8_t *types, size_t n, const Embeddings *p,
-                      uint8_t *out, void *scratch);
+void embed_layer_norm(const model_id* ids, const uint8_t* types, size_t n, const Embeddings* p,
+                      uint8_t* out, void* scratch);
 
 /* x [rows][inputs] to out [rows][outputs]. */
-void requantize(const uint8_t *x, size_t rows, const Linear *p, uint8_t *out, void *scratch);
+void requantize(const uint8_t* x, size_t rows, const Linear* p, uint8_t* out, void* scratch);
 
-void requantize_lookup(const uint8_t *x, size_t rows, const LookupLinear *p, uint8_t *out,
-                       void *scratch);
+void requantize_lookup(const uint8_t* x, size_t rows, const LookupLinear* p, uint8_t* out,
+                       void* scratch);
 
 /* x [rows][inputs] and residual [rows][C] to out [rows][C]. */
-void add_layer_norm(const uint8_t *x, const uint8_t *residual, size_t rows, const NormLinear *p,
-                    uint8_t *out, void *scratch);
+void add_layer_norm(const uint8_t* x, const uint8_t* residual, size_t rows, const NormLinear* p,
+                    uint8_t* out, void* scratch);
 
 /* qkv [n][3C] to out [n][C]. */
-void inhibitor_attention(const uint8_t *qkv, size_t n, const InhibitorAttention *p, uint8_t *out,
-                         void *scratch);
+void inhibitor_attention(const uint8_t* qkv, size_t n, const InhibitorAttention* p, uint8_t* out,
+                         void* scratch);
 
-void dot_product_attention(const uint8_t *qkv, size_t n, const DotProductAttention *p, uint8_t *out,
-                           void *scratch);
+void dot_product_attention(const uint8_t* qkv, size_t n, const DotProductAttention* p, uint8_t* out,
+                           void* scratch);
 
 /* x [n][C] to the mean of its rows [C]. */
-void mean_pool(const uint8_t *x, size_t n, size_t channels, const Scale *scale, uint8_t *out);
+void mean_pool(const uint8_t* x, size_t n, size_t channels, const Scale* scale, uint8_t* out);
 
 /* Accumulators [rows][outputs] of x [rows][inputs], 1 or 2 rows. */
-void product(const uint8_t *x, size_t rows, const Product *p, int32_t *acc, void *scratch);
+void product(const uint8_t* x, size_t rows, const Product* p, int32_t* acc, void* scratch);
 
 #endif

@@ -17,12 +17,12 @@ static uint32_t isqrt(uint64_t v) {
 
 /* Bytes of u = width * x - sum: n = (u * reciprocal + 2^23) >> 24 units of 2^-20, then the norm's
  * weight and bias. reciprocal < 2^31. */
-static void normalize(const int32_t *x, int32_t sum, int32_t width, int32_t reciprocal,
-                      const Norm *p, uint8_t *out) {
-  const int32_t *weight = p->weight;
-  const int64_t *bias = p->bias;
-  const uint8_t *shift = p->shift;
-  for (const int32_t *const end = x + width; x != end; ++x, ++weight, ++bias, ++shift, ++out) {
+static void normalize(const int32_t* x, int32_t sum, int32_t width, int32_t reciprocal,
+                      const Norm* p, uint8_t* out) {
+  const int32_t* weight = p->weight;
+  const int64_t* bias = p->bias;
+  const uint8_t* shift = p->shift;
+  for (const int32_t* const end = x + width; x != end; ++x, ++weight, ++bias, ++shift, ++out) {
     const int64_t scaled = (int64_t)(width * *x - sum) * reciprocal + (1 << 23);
     const int32_t n = (int32_t)(scaled >> 24);
     if (RARELY(*shift < 32)) {
@@ -35,8 +35,8 @@ static void normalize(const int32_t *x, int32_t sum, int32_t width, int32_t reci
 }
 
 /* The same where the tokens' deviation is so small that its reciprocal needs more bits. */
-static void normalize_wide(const int32_t *x, int32_t sum, int32_t width, int64_t reciprocal,
-                           const Norm *p, uint8_t *out) {
+static void normalize_wide(const int32_t* x, int32_t sum, int32_t width, int64_t reciprocal,
+                           const Norm* p, uint8_t* out) {
   for (int32_t k = 0; k < width; ++k) {
     const int64_t n = ((width * x[k] - sum) * reciprocal + (1 << 23)) >> 24;
     out[k] = byte(weigh_wide((int32_t)n, p->weight[k], p->bias[k], p->shift[k]));
@@ -44,8 +44,8 @@ static void normalize_wide(const int32_t *x, int32_t sum, int32_t width, int64_t
 }
 
 /* x [channels] with |x| < 2^16 and this sum, to bytes: SPEC's u, v, D, R. */
-static void layer_norm(const int32_t *x, int32_t sum, size_t channels, const Norm *p,
-                       uint8_t *out) {
+static void layer_norm(const int32_t* x, int32_t sum, size_t channels, const Norm* p,
+                       uint8_t* out) {
   const int32_t width = (int32_t)channels;
   int64_t squares = 0;
   for (const int32_t *from = x, *const end = x + channels; from != end; ++from) {
@@ -61,15 +61,15 @@ static void layer_norm(const int32_t *x, int32_t sum, size_t channels, const Nor
   }
 }
 
-void embed_layer_norm(const model_id *ids, const uint8_t *types, size_t n, const Embeddings *p,
-                      uint8_t *out, void *scratch) {
+void embed_layer_norm(const model_id* ids, const uint8_t* types, size_t n, const Embeddings* p,
+                      uint8_t* out, void* scratch) {
   const size_t width = p->channels;
-  const uint16_t *t = p->table_multiplier;
-  int32_t *x = scratch;
+  const uint16_t* t = p->table_multiplier;
+  int32_t* x = scratch;
   for (size_t i = 0; i < n; ++i) {
-    const int8_t *word = p->word + ids[i] * width;
-    const int8_t *position = p->position + i * width;
-    const int8_t *token_type = p->token_type + types[i] * width;
+    const int8_t* word = p->word + ids[i] * width;
+    const int8_t* position = p->position + i * width;
+    const int8_t* token_type = p->token_type + types[i] * width;
     int32_t sum = 0;
     for (size_t k = 0; k < width; ++k) {
       x[k] = t[k] * word[k] + t[width + k] * position[k] + t[2 * width + k] * token_type[k];
@@ -80,11 +80,11 @@ void embed_layer_norm(const model_id *ids, const uint8_t *types, size_t n, const
 }
 
 /* acc [count] requantized to 16 bits, plus the residual, in place; the sum of all. */
-static int32_t add(int32_t *acc, const uint8_t *residual, const NormLinear *p, size_t count) {
-  const int32_t *multiplier = p->linear.scale.multiplier;
+static int32_t add(int32_t* acc, const uint8_t* residual, const NormLinear* p, size_t count) {
+  const int32_t* multiplier = p->linear.scale.multiplier;
   const uint8_t *shift = p->linear.scale.shift, *times = p->residual_multiplier;
   int32_t sum = 0;
-  for (const int32_t *const end = acc + count; acc != end; ++acc, ++multiplier, ++shift) {
+  for (const int32_t* const end = acc + count; acc != end; ++acc, ++multiplier, ++shift) {
     int32_t x;
     if (RARELY(*shift <= 32)) {
       x = scale_wide(*acc, *multiplier, *shift, 32767);
@@ -98,16 +98,16 @@ static int32_t add(int32_t *acc, const uint8_t *residual, const NormLinear *p, s
   return sum;
 }
 
-void add_layer_norm(const uint8_t *x, const uint8_t *residual, size_t rows, const NormLinear *p,
-                    uint8_t *out, void *scratch) {
-  const Product *branch = &p->linear.product;
+void add_layer_norm(const uint8_t* x, const uint8_t* residual, size_t rows, const NormLinear* p,
+                    uint8_t* out, void* scratch) {
+  const Product* branch = &p->linear.product;
   const size_t inputs = branch->inputs, width = branch->outputs;
-  int32_t *acc = scratch;
+  int32_t* acc = scratch;
   for (size_t row = 0; row < rows; row += 2) {
     const size_t count = rows - row < 2 ? 1 : 2;
     product(x + row * inputs, count, branch, acc, acc + 2 * width);
     for (size_t i = 0; i < count; ++i) {
-      int32_t *sums = acc + i * width;
+      int32_t* sums = acc + i * width;
       const int32_t sum = add(sums, residual + (row + i) * width, p, width);
       layer_norm(sums, sum, width, &p->norm, out + (row + i) * width);
     }

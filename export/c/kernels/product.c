@@ -13,7 +13,7 @@
 #endif
 #endif
 
-void product(const uint8_t *x, size_t rows, const Product *p, int32_t *acc, void *scratch) {
+void product(const uint8_t* x, size_t rows, const Product* p, int32_t* acc, void* scratch) {
 #if defined(USE_CMSIS_NN) || defined(ISA_MVE)
   multiply_vectors(x, rows, p, acc, scratch);
 #elif defined(ISA_DSP)

@@ -6,8 +6,8 @@
 
 #include "kernels.h"
 
-static void multiply_vectors(const uint8_t *x, size_t rows, const Product *p, int32_t *acc,
-                             int8_t *values) {
+static void multiply_vectors(const uint8_t* x, size_t rows, const Product* p, int32_t* acc,
+                             int8_t* values) {
   for (size_t k = 0; k < rows * p->inputs; ++k) values[k] = (int8_t)(x[k] - ZERO_POINT);
   for (size_t m = 0; m < p->outputs; ++m) {
     for (size_t row = 0; row < rows; ++row) acc[row * p->outputs + m] = p->bias[m];

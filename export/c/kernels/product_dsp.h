@@ -8,7 +8,7 @@
 
 /* The values of a row, 4 at a time: the even ones, then the odd ones. The next 4 follow `step`
  * words later, so that two rows can alternate. */
-static void extend(const uint8_t *x, size_t inputs, int32_t *values, size_t step) {
+static void extend(const uint8_t* x, size_t inputs, int32_t* values, size_t step) {
   for (size_t k = 0; k < inputs; k += 4, values += step) {
     const uint32_t bytes = word(x + k) ^ 0x80808080u;
     values[0] = even_bytes(bytes);
@@ -17,9 +17,9 @@ static void extend(const uint8_t *x, size_t inputs, int32_t *values, size_t step
 }
 
 /* acc[row][output] of the two rows at x and the two outputs whose weights are given. */
-static void two_by_two(const int32_t *x, const int8_t *weight, const int8_t *other, size_t inputs,
-                       const int32_t *bias, int32_t *acc, size_t outputs) {
-  const int8_t *const end = other + inputs;
+static void two_by_two(const int32_t* x, const int8_t* weight, const int8_t* other, size_t inputs,
+                       const int32_t* bias, int32_t* acc, size_t outputs) {
+  const int8_t* const end = other + inputs;
   int32_t a = bias[0], b = bias[1], c = bias[0], d = bias[1];
   __asm__ volatile(
       "0: ldm %[x]!, {r8, r9, r10, r11}\n" /* both rows' even and odd values */
@@ -46,9 +46,9 @@ static void two_by_two(const int32_t *x, const int8_t *weight, const int8_t *oth
   acc[0] = a, acc[1] = b, acc[outputs] = c, acc[outputs + 1] = d;
 }
 
-static int32_t one_by_one(const int32_t *x, size_t step, const int8_t *weight, size_t inputs,
+static int32_t one_by_one(const int32_t* x, size_t step, const int8_t* weight, size_t inputs,
                           int32_t acc) {
-  for (const int8_t *const end = weight + inputs; weight != end; weight += 4, x += step) {
+  for (const int8_t* const end = weight + inputs; weight != end; weight += 4, x += step) {
     const uint32_t bytes = word(weight);
     acc = __smlad(x[0], even_bytes(bytes), acc);
     acc = __smlad(x[1], odd_bytes(bytes), acc);
@@ -57,14 +57,14 @@ static int32_t one_by_one(const int32_t *x, size_t step, const int8_t *weight, s
 }
 
 /* inputs is a multiple of 4. */
-static void multiply_words(const uint8_t *x, size_t rows, const Product *p, int32_t *acc,
-                           int32_t *values) {
+static void multiply_words(const uint8_t* x, size_t rows, const Product* p, int32_t* acc,
+                           int32_t* values) {
   const size_t inputs = p->inputs, outputs = p->outputs, step = 2 * rows;
   for (size_t row = 0; row < rows; ++row) extend(x + row * inputs, inputs, values + 2 * row, step);
   size_t m = 0;
   if (rows == 2) {
     for (; m + 2 <= outputs; m += 2) {
-      const int8_t *weight = p->weight + m * inputs;
+      const int8_t* weight = p->weight + m * inputs;
       two_by_two(values, weight, weight + inputs, inputs, p->bias + m, acc + m, outputs);
     }
   }

@@ -6,7 +6,7 @@
 
 #include "kernels.h"
 
-static void centre(const uint8_t *x, size_t count, int8_t *values) {
+static void centre(const uint8_t* x, size_t count, int8_t* values) {
   const uint8x16_t flip = vdupq_n_u8(0x80);
   for (size_t k = 0; k < count; k += 16) {
     const mve_pred16_t left = vctp8q((uint32_t)(count - k));
@@ -15,8 +15,8 @@ static void centre(const uint8_t *x, size_t count, int8_t *values) {
 }
 
 /* Two rows, `apart` bytes from each other, by two outputs. */
-static void two_by_two(const int8_t *x, size_t apart, const int8_t *weight, size_t inputs,
-                       const int32_t *bias, int32_t *acc, size_t outputs) {
+static void two_by_two(const int8_t* x, size_t apart, const int8_t* weight, size_t inputs,
+                       const int32_t* bias, int32_t* acc, size_t outputs) {
   int32_t a = bias[0], b = bias[1], c = bias[0], d = bias[1];
   size_t left = inputs;
   for (; left >= 16; left -= 16, x += 16, weight += 16) {
@@ -39,7 +39,7 @@ static void two_by_two(const int8_t *x, size_t apart, const int8_t *weight, size
   acc[0] = a, acc[1] = b, acc[outputs] = c, acc[outputs + 1] = d;
 }
 
-static int32_t one_by_one(const int8_t *x, const int8_t *weight, size_t inputs, int32_t acc) {
+static int32_t one_by_one(const int8_t* x, const int8_t* weight, size_t inputs, int32_t acc) {
   for (size_t k = 0; k < inputs; k += 16) {
     const mve_pred16_t end = vctp8q((uint32_t)(inputs - k));
     acc = vmladavaq_s8(acc, vld1q_z_s8(x + k, end), vld1q_z_s8(weight + k, end));
@@ -47,8 +47,8 @@ static int32_t one_by_one(const int8_t *x, const int8_t *weight, size_t inputs, 
   return acc;
 }
 
-static void multiply_vectors(const uint8_t *x, size_t rows, const Product *p, int32_t *acc,
-                             int8_t *values) {
+static void multiply_vectors(const uint8_t* x, size_t rows, const Product* p, int32_t* acc,
+                             int8_t* values) {
   const size_t inputs = p->inputs, outputs = p->outputs;
   size_t m = 0;
   centre(x, rows * inputs, values);

@@ -4,7 +4,7 @@
 
 #include "kernels.h"
 
-static void multiply(const uint8_t *x, size_t rows, const Product *p, int32_t *acc) {
+static void multiply(const uint8_t* x, size_t rows, const Product* p, int32_t* acc) {
   for (size_t row = 0; row < rows; ++row) {
     for (size_t m = 0; m < p->outputs; ++m) {
       int32_t sum = p->bias[m];

@@ -20,9 +20,9 @@ int32_t weigh_wide(int32_t n, int32_t weight, int64_t bias, unsigned shift) {
   return limit_wide(((int64_t)n * weight + bias) >> shift, 127);
 }
 
-static void requantize_each(const int32_t *acc, const int32_t *multiplier, const uint8_t *shift,
-                            size_t count, uint8_t *out) {
-  for (const uint8_t *const end = out + count; out != end; ++acc, ++multiplier, ++shift, ++out) {
+static void requantize_each(const int32_t* acc, const int32_t* multiplier, const uint8_t* shift,
+                            size_t count, uint8_t* out) {
+  for (const uint8_t* const end = out + count; out != end; ++acc, ++multiplier, ++shift, ++out) {
     if (RARELY(*shift <= 32)) {
       *out = byte(scale_wide(*acc, *multiplier, *shift, 127));
     } else {
@@ -39,8 +39,8 @@ static inline uint32_t biased(int32_t acc, int32_t multiplier, int32_t shift) {
 }
 
 /* Four at once, the lower limit in one register; 0 where a shift is not above 32. */
-static inline int requantize_four(const int32_t *acc, const int32_t *multiplier,
-                                  const uint8_t *shift, uint8_t *out) {
+static inline int requantize_four(const int32_t* acc, const int32_t* multiplier,
+                                  const uint8_t* shift, uint8_t* out) {
   const int32_t a = shift[0] - 33, b = shift[1] - 33, c = shift[2] - 33, d = shift[3] - 33;
   if (RARELY((a | b | c | d) < 0)) return 0;
   uint32_t four = biased(acc[0], multiplier[0], a);
@@ -55,8 +55,8 @@ static inline int requantize_four(const int32_t *acc, const int32_t *multiplier,
 
 #if defined(ISA_MVE)
 /* Four at once; 0 where a shift is not above 32. */
-static inline int requantize_four(const int32_t *acc, const int32_t *multiplier,
-                                  const uint8_t *shift, uint8_t *out) {
+static inline int requantize_four(const int32_t* acc, const int32_t* multiplier,
+                                  const uint8_t* shift, uint8_t* out) {
   const int32x4_t less = vsubq_n_s32(vreinterpretq_s32_u32(vldrbq_u32(shift)), 32);
   if (RARELY(vcmpltq_n_s32(less, 1))) return 0;
   const int32x4_t high = vmulhq_s32(vld1q_s32(acc), vld1q_s32(multiplier));
@@ -67,8 +67,8 @@ static inline int requantize_four(const int32_t *acc, const int32_t *multiplier,
 }
 #endif
 
-void requantize_row(const int32_t *acc, const int32_t *multiplier, const uint8_t *shift,
-                    size_t count, uint8_t *out) {
+void requantize_row(const int32_t* acc, const int32_t* multiplier, const uint8_t* shift,
+                    size_t count, uint8_t* out) {
 #if defined(ISA_DSP) || defined(ISA_MVE)
   for (; count >= 4; count -= 4, acc += 4, multiplier += 4, shift += 4, out += 4) {
     if (!requantize_four(acc, multiplier, shift, out)) {
@@ -79,9 +79,9 @@ void requantize_row(const int32_t *acc, const int32_t *multiplier, const uint8_t
   requantize_each(acc, multiplier, shift, count, out);
 }
 
-void requantize(const uint8_t *x, size_t rows, const Linear *p, uint8_t *out, void *scratch) {
+void requantize(const uint8_t* x, size_t rows, const Linear* p, uint8_t* out, void* scratch) {
   const size_t inputs = p->product.inputs, outputs = p->product.outputs;
-  int32_t *acc = scratch;
+  int32_t* acc = scratch;
   for (size_t row = 0; row < rows; row += 2) {
     const size_t count = rows - row < 2 ? 1 : 2;
     product(x + row * inputs, count, &p->product, acc, acc + 2 * outputs);
@@ -92,17 +92,18 @@ void requantize(const uint8_t *x, size_t rows, const Linear *p, uint8_t *out, vo
   }
 }
 
-void requantize_lookup(const uint8_t *x, size_t rows, const LookupLinear *p, uint8_t *out,
-                       void *scratch) {
+void requantize_lookup(const uint8_t* x, size_t rows, const LookupLinear* p, uint8_t* out,
+                       void* scratch) {
   const size_t outputs = p->linear.product.outputs;
   requantize(x, rows, &p->linear, out, scratch);
   for (size_t i = 0; i < rows; ++i) {
-    const uint8_t *index = p->table_index;
-    for (const uint8_t *const end = out + outputs; out != end; ++out) *out = p->table[*index++][*out];
+    const uint8_t* index = p->table_index;
+    for (const uint8_t* const end = out + outputs; out != end; ++out)
+      *out = p->table[*index++][*out];
   }
 }
 
-void mean_pool(const uint8_t *x, size_t n, size_t channels, const Scale *p, uint8_t *out) {
+void mean_pool(const uint8_t* x, size_t n, size_t channels, const Scale* p, uint8_t* out) {
   for (size_t k = 0; k < channels; ++k) {
     uint32_t sum = 0; /* 255 * 4096 tokens < 2^20, 512 of it < 2^29 */
     for (size_t i = 0; i < n; ++i) sum += x[i * channels + k];

@@ -5,10 +5,10 @@
 #include "model.h"
 #include "tokenizer.h"
 
-static int encode(char *line, model_id *ids, size_t *n) {
+static int encode(char* line, model_id* ids, size_t* n) {
 #if MODEL_TEXTS == 2
   size_t second;
-  char *const tab = strchr(line, '\t');
+  char* const tab = strchr(line, '\t');
   if (!tab) {
     fprintf(stderr, "a pair of texts needs a tab between them\n");
     return TOKENIZER_NULL;
