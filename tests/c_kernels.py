@@ -9,13 +9,12 @@ from case import FULL, Case, expected
 from cases import CASES
 from native_cases import write_cases
 
+from benchmarks.mcu.attention import MODEL_ID, SOURCES
 from benchmarks.mcu.targets import Program, Target, build
 
 ROOT = Path(__file__).parents[1]
 KERNELS = ROOT / "export" / "c" / "kernels"
 RUNNER = ROOT / "tests" / "c" / "run_cases.c"
-SOURCES = ("requantize", "norm", "product", "inhibitor", "dot_product")
-MODEL_ID = "#include <stdint.h>\ntypedef uint16_t model_id;\n"
 
 
 def skip_without(target: Target) -> None:
