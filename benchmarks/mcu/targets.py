@@ -46,6 +46,7 @@ def _board(name: str, machine: str, script: str, *options: str) -> Target:
 
 
 M4 = _board("cortex-m4", "mps2-an386", "mps2.ld")
+M4F = M4.but("cortex-m4f", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
 M7 = _board("cortex-m7", "mps2-an500", "mps2.ld")
 M55 = _board("cortex-m55", "mps3-an547", "mps3.ld", "-mfloat-abi=hard")
 M4_PORTABLE = M4.but("cortex-m4, portable", "-DPORTABLE_KERNELS")
@@ -55,7 +56,7 @@ CLANG = Target("clang", "clang", STRICT)
 AARCH64 = Target("aarch64", "aarch64-linux-gnu-gcc", (*STRICT, "-static"), ("qemu-aarch64",))
 RISCV64 = Target("riscv64", "riscv64-linux-gnu-gcc", (*STRICT, "-static"), ("qemu-riscv64",))
 BOARDS = (M4, M7, M55, M4_PORTABLE)
-TARGETS = (*BOARDS, GCC, CLANG, AARCH64, RISCV64)
+TARGETS = (*BOARDS, M4F, GCC, CLANG, AARCH64, RISCV64)
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,8 @@ static void pack_values(const uint8_t* rows, size_t stride, size_t n, size_t d, 
 
 /* Sums of products of pairs of halves: two words of x, each by four words of y, at a time; where
  * the next y are. */
-static const int32_t* four_sums(const int32_t* x, const int32_t* end, const int32_t* y,
-                                int32_t* sums) {
+APART static const int32_t* four_sums(const int32_t* x, const int32_t* end, const int32_t* y,
+                                      int32_t* sums) {
   int32_t a = 0, b = 0, c = 0, d = 0;
   __asm__ volatile(
       "0: ldrd r4, r5, [%[x]], #8\n"

@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/* For assembly that takes 13 registers: what is around it must not need any. */
+#define APART __attribute__((noinline))
+
 /* A load, of any address. */
 static inline uint32_t word(const void* from) {
   uint32_t value;

@@ -103,8 +103,8 @@ static void pack_values(const uint8_t* rows, size_t stride, size_t n, size_t d, 
 }
 
 /* Of a query from four keys, 8 channels at a time; where the next keys are. */
-static const uint32_t* four_distances(const uint8_t* query, const uint8_t* end,
-                                      const uint32_t* keys, int32_t* s) {
+APART static const uint32_t* four_distances(const uint8_t* query, const uint8_t* end,
+                                            const uint32_t* keys, int32_t* s) {
   uint32_t a = 0, b = 0, c = 0, d = 0;
   __asm__ volatile(
       "0: ldrd r4, r5, [%[q]], #8\n"
@@ -157,8 +157,8 @@ static void thresholds(const int32_t* s, size_t n, int32_t m, int32_t offset, un
 
 /* h of four channels, from their first on, over all keys, 8 at a time; where the next values are.
  */
-static const uint32_t* four_channels(const uint32_t* values, const uint32_t* z, const uint32_t* end,
-                                     const int32_t* first, int32_t* h) {
+APART static const uint32_t* four_channels(const uint32_t* values, const uint32_t* z,
+                                           const uint32_t* end, const int32_t* first, int32_t* h) {
   int32_t a = first[0], b = first[1], c = first[2], d = first[3];
 #define FOUR_KEYS(z)                \
   "ldm %[v]!, {r8, r9, r10, r11}\n" \

@@ -17,8 +17,8 @@ static void extend(const uint8_t* x, size_t inputs, int32_t* values, size_t step
 }
 
 /* acc[row][output] of the two rows at x and the two outputs whose weights are given. */
-static void two_by_two(const int32_t* x, const int8_t* weight, const int8_t* other, size_t inputs,
-                       const int32_t* bias, int32_t* acc, size_t outputs) {
+APART static void two_by_two(const int32_t* x, const int8_t* weight, const int8_t* other,
+                             size_t inputs, const int32_t* bias, int32_t* acc, size_t outputs) {
   const int8_t* const end = other + inputs;
   int32_t a = bias[0], b = bias[1], c = bias[0], d = bias[1];
   __asm__ volatile(
