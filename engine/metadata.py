@@ -69,6 +69,11 @@ class Metadata:
     provenance: Mapping[str, Any]
 
     @property
+    def shape(self) -> dict[str, Any]:
+        """The architecture, by the names that the file gives it."""
+        return {name: getattr(self, name) for name in _ARCHITECTURE}
+
+    @property
     def output(self) -> str:
         """The name of the graph's output: logits int32 [B, labels], or vector uint8 [B, hidden]
         with zero point 128."""

@@ -222,7 +222,7 @@ class IntegerStudent:
 
     def __post_init__(self) -> None:
         channels, wide = self.hidden, self.intermediate
-        if channels % self.heads:
+        if self.heads < 1 or channels % self.heads:
             raise ValueError(f"{channels} channels do not divide into {self.heads} heads")
         if len(self.embeddings.position) < self.max_tokens:
             raise ValueError(f"fewer than max_tokens={self.max_tokens} rows of positions")

@@ -27,7 +27,7 @@ def compile_cases(target: Target, folder: Path, kernels: Path = KERNELS) -> Prog
     """Into `folder`, from the kernels there."""
     (folder / "model_id.h").write_text(MODEL_ID)
     sources = [RUNNER, *(kernels / f"{name}.c" for name in SOURCES)]
-    loose = target.but(target.name, f"-I{kernels}", "-Wno-conversion")  # the runner's casts
+    loose = target.but(target.name, f"-I{kernels}")
     return build(loose, sources, folder / "run_cases", folder)
 
 

@@ -2,13 +2,15 @@
 notice mistakes in them."""
 
 import shutil
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from c_kernels import KERNELS, cases_file, compile_cases, skip_without
 
-from benchmarks.mcu.targets import GCC, M4, M55, TARGETS, Target
+from benchmarks.mcu.attention import MODEL_ID, SOURCES
+from benchmarks.mcu.targets import GCC, M4, M55, TARGETS, WARNINGS, Target
 from inhibi.engine.errors import InputError
 
 
@@ -26,6 +28,28 @@ def test_equal_to_the_oracle(target: Target, cases: Path, tmp_path: Path) -> Non
         expected = "mve" if target is M55 else "dsp"
     assert printed.startswith(f"{expected}: "), printed
     assert ", 0 wrong" in printed
+
+
+def test_the_switch_to_cmsis_nn(cases: Path, tmp_path: Path) -> None:
+    """A stand-in has its function's arguments and, like it, adds to what is there."""
+    skip_without(GCC)
+    switched = GCC.but("gcc", "-DUSE_CMSIS_NN", f"-I{Path(__file__).parent / 'c' / 'cmsis_nn'}")
+    assert ", 0 wrong" in compile_cases(switched, tmp_path).run(cases.parent)
+
+
+@pytest.mark.parametrize("cpu", ["cortex-m3", "cortex-m4", "cortex-m55"])
+def test_clang_compiles_for_arm(cpu: str, tmp_path: Path) -> None:
+    """To objects: registers of inline assembly are given at the end."""
+    headers = Path("/usr/lib/arm-none-eabi/include")
+    if not shutil.which("clang") or not headers.is_dir():
+        pytest.skip("no clang or no newlib: run .ci/install-emulators")
+    (tmp_path / "model_id.h").write_text(MODEL_ID)
+    options = [f"-mcpu={cpu}", "--target=arm-none-eabi", "-mthumb", f"-isystem{headers}"]
+    for name in SOURCES:
+        command = ["clang", *options, *WARNINGS, "-O2", f"-I{KERNELS}", f"-I{tmp_path}"]
+        command += ["-c", str(KERNELS / f"{name}.c"), "-o", str(tmp_path / "made.o")]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
 
 
 class Mutation(NamedTuple):
@@ -66,6 +90,7 @@ MUTATIONS = [
     Mutation(M4, "product_dsp.h", "x[1], odd_bytes(bytes)", "x[1], even_bytes(bytes)"),
     Mutation(M4, "dsp.h", "ror #8", "ror #16"),
     Mutation(M4, "inhibitor_dsp.h", '"usada8 %[b], r5, r9, %[b]\\n"', '""'),
+    Mutation(GCC, "product_portable.h", "p->bias[m]", "0"),
     Mutation(M4, "inhibitor_dsp.h", "columns[3] = c >> 16", "columns[3] = a >> 16"),
     Mutation(M4, "inhibitor_dsp.h", "[3] * m + offset) >> shift, 7)", "[3] * m) >> shift, 7)"),
     Mutation(M4, "inhibitor_dsp.h", "return __usad8(to[1], 0)", "return 0"),

@@ -1,17 +1,26 @@
 """`export-c`: the project's logits are the file's, bad input gets a status or one line."""
 
 import ctypes
+import errno
+import json
+import os
+import shutil
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from c_kernels import skip_without
-from tiny import Ids, sentences, tiny_student
+from onnx import numpy_helper
+from tiny import Ids, sentences, tiny_student, tokenizer_json
+from tokenizers import Tokenizer
 
 from benchmarks.mcu.students import build_student, make, run_sentences
-from benchmarks.mcu.targets import CLANG, GCC
+from benchmarks.mcu.targets import CLANG, GCC, M4, M55, Target
 from inhibi.engine.errors import InputError
 from inhibi.engine.model import load
 from inhibi.engine.session import open_session
@@ -19,6 +28,7 @@ from inhibi.export.c.cli import main
 from inhibi.export.c.program import dot_product_scratch, inhibitor_scratch, product_scratch
 from inhibi.export.c.project import project, write
 from inhibi.export.c.sources import quoted
+from inhibi.export.c.vocabulary import sources
 from inhibi.export.graph import build
 from inhibi.export.graph import write as write_model
 from inhibi.export.integers import IntegerStudent
@@ -62,17 +72,32 @@ def test_logits_are_the_files(name: str, tmp_path: Path) -> None:
     assert np.array_equal(got, want)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["dot product", "odd sizes", "one layer, wide heads"])
+@pytest.mark.parametrize("target", [M4, M55], ids=lambda target: target.name)
+def test_boards_take_other_shapes(name: str, target: Target, tmp_path: Path) -> None:
+    skip_without(target)
+    path = save(tiny_student(**STUDENTS[name]), tmp_path / "student.onnx")
+    plain = [Ids(s.ids, [0] * len(s.ids)) for s in sentences(*LENGTHS)]
+    want = open_session(path, "numpy").logits(plain)
+    program = build_student(target, make(path, tmp_path / "c"), tmp_path / "program")
+    got, _ = run_sentences(program, tmp_path, [s.ids for s in plain], want.shape[1])
+    assert np.array_equal(got, want)
+
+
 def test_clang_takes_it_too(model: Path, tmp_path: Path) -> None:
     skip_without(CLANG)
     build_student(CLANG, make(model, tmp_path / "c"), tmp_path / "program")
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Path:
+@pytest.fixture(params=["[SEP]", "</s>"])
+def program(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The project's own program, of a student of pairs, made by its Makefile."""
     skip_without(GCC)
-    pairs = tiny_student(labels=("no", "yes"))
-    object.__setattr__(pairs, "texts", 2)
+    known = tokenizer_json().replace('"[SEP]"', f'"{request.param}"')
+    tokenizer = Tokenizer.from_str(known)
+    tokenizer.add_special_tokens([request.param])
+    pairs = replace(tiny_student(labels=("no", "yes")), texts=2, tokenizer=tokenizer.to_str())
     folder = make(save(pairs, tmp_path / "pairs.onnx"), tmp_path / "c")
     done = subprocess.run(["make", "-C", folder, "CC=gcc"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -80,7 +105,7 @@ def program(tmp_path: Path) -> Path:
 
 
 def test_its_program_answers_as_infer_does(program: Path, tmp_path: Path) -> None:
-    lines = ["a great film\tit was not dull", "warm\t", "no , a very bad movie\tof cold"]
+    lines = ["a great film\tit was not dull", "warm\t", "a [SEP] great </s> film\tof cold"]
     done = subprocess.run([program], input="\n".join(lines), capture_output=True, text=True)
     answers = [line.split("\t") for line in done.stdout.splitlines()]
     want = load(tmp_path / "pairs.onnx").classify([tuple(line.split("\t")) for line in lines])
@@ -172,27 +197,53 @@ def test_fewer_tokens_need_less_memory(model: Path) -> None:
         return int(source.split("uint8_t bytes[")[1].split("]")[0])
 
     assert arena(8) < arena(None)
-    for wrong in (0, 41):
-        with pytest.raises(InputError, match="takes 1 to 40"):
+    for wrong in (2, 41):
+        with pytest.raises(InputError, match="takes 3 to 40"):
             project(model, wrong)
 
 
-def test_a_former_project_is_replaced_whole(model: Path, tmp_path: Path) -> None:
+def test_a_former_project_is_replaced_whole(tmp_path: Path) -> None:
+    long, short = (project(save(tiny_student(layers=n), tmp_path / f"{n}.onnx")) for n in (3, 2))
     folder = tmp_path / "c"
-    write({"model.h": "", "old.c": ""}, folder)
-    write(project(model), folder)
-    assert not (folder / "old.c").exists()
-    assert (folder / "model.c").exists()
+    write(long, folder)
+    (folder / "model.o").write_text("made by make")
+    write(short, folder)
+    assert {path.name for path in folder.iterdir()} == short.keys()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_other_files_are_left_alone(model: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "letter.txt").write_text("dear")
+def test_nothing_of_others_is_lost(model: Path, tmp_path: Path) -> None:
+    made = project(model)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "model.h").write_text("/* my own */")
     with pytest.raises(InputError, match="holds files of something else"):
-        write(project(model), tmp_path / "mine")
+        write(made, folder)
+    (folder / "model.h").unlink()
+    write(made, folder)
+    (folder / "app.c").write_text("int app;")
+    with pytest.raises(InputError, match=r"app\.c is not of export-c"):
+        write(made, folder)
+    assert (folder / "app.c").read_text() == "int app;"
     with pytest.raises(InputError, match="is a file"):
-        write(project(model), model)
+        write(made, model)
+
+
+def test_a_failing_disk_leaves_the_former_project(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, folder, replace = project(model), tmp_path / "c", os.replace
+    write(made, folder)
+
+    def fail(source: Path, to: Path) -> None:
+        if Path(source).name == "new":
+            raise OSError(errno.EIO, "Input/output error")
+        replace(source, to)
+
+    monkeypatch.setattr("inhibi.export.c.project.os.replace", fail)
+    with pytest.raises(InputError, match="Input/output error"):
+        write(made, folder)
+    assert {path.name for path in folder.iterdir()} == made.keys()
 
 
 @pytest.mark.parametrize(
@@ -226,3 +277,85 @@ def test_labels_as_c_strings() -> None:
     assert quoted('a"b') == '"a\\042b"'
     assert quoted("\\?") == '"\\134\\077"'
     assert quoted("ö1") == '"\\303\\2661"'
+
+
+ALLOWED = {"memcpy", "memset", "memcmp", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}
+
+
+def test_it_needs_no_library(model: Path, tmp_path: Path) -> None:
+    """No heap, no stdio, no libm, and on a Cortex-M4 no floating point."""
+    for target in (GCC, M4):
+        skip_without(target)
+        folder = make(model, tmp_path / target.name)
+        options = [] if target is GCC else list(target.options)
+        for source in folder.glob("*.c"):
+            if source.name != "main.c":
+                made = source.with_suffix(".o")
+                command = [target.compiler, *options, "-O2", "-std=c99", "-c", str(source)]
+                subprocess.run([*command, "-o", str(made)], check=True)
+        objects = [str(made) for made in folder.glob("*.o")]
+        nm = target.compiler.replace("gcc", "nm")
+        listed = subprocess.run([nm, *objects], check=True, capture_output=True, text=True).stdout
+        lines = [line.split() for line in listed.splitlines() if line and not line.endswith(":")]
+        needed = {words[-1] for words in lines if words[-2] == "U"}
+        defined = {words[-1] for words in lines if words[-2] != "U"}
+        divisions = {"__aeabi_ldivmod", "__aeabi_uldivmod"}
+        assert needed - defined <= ALLOWED | (divisions if target is M4 else set())
+
+
+def test_cpp_can_call_it(model: Path, tmp_path: Path) -> None:
+    skip_without(GCC)
+    if not shutil.which("g++"):
+        pytest.skip("no C++ compiler")
+    folder = make(model, tmp_path / "c")
+    subprocess.run(["make", "-C", folder, "CC=gcc", "libstudent.a"], check=True)
+    source = tmp_path / "app.cpp"
+    source.write_text(
+        '#include "model.h"\n#include "tokenizer.h"\n'
+        "int main() { return model_run(nullptr, 1, nullptr) - MODEL_NULL +"
+        " tokenizer_encode(nullptr, 0, nullptr, 0, nullptr) - TOKENIZER_NULL; }"
+    )
+    library, app = folder / "libstudent.a", tmp_path / "app"
+    subprocess.run(["g++", f"-I{folder}", source, library, "-o", app], check=True)
+    assert subprocess.run([app]).returncode == 0
+
+
+@pytest.mark.parametrize("rows", [65_535, 65_536])
+def test_an_id_holds_the_number_of_words(rows: int) -> None:
+    kind = "uint16_t" if rows < 65_536 else "uint32_t"
+    assert f"typedef {kind} model_id;" in sources(tokenizer_json(), rows)["model_id.h"]
+
+
+def _cut(model: onnx.ModelProto, name: str, values: np.ndarray) -> None:
+    tensor = next(t for t in model.graph.initializer if t.name == name)
+    tensor.CopyFrom(numpy_helper.from_array(values, name))
+
+
+def _set(model: onnx.ModelProto, key: str, **values: Any) -> None:
+    entry = next(e for e in model.metadata_props if e.key == f"inhibi.{key}")
+    entry.value = json.dumps({**json.loads(entry.value), **values})
+
+
+@pytest.mark.parametrize(
+    ("damage", "line"),
+    [
+        (lambda m: _set(m, "architecture", family="bert */ #error"), "strange name"),
+        (lambda m: _set(m, "architecture", vocabulary=9999), "another graph"),
+        (lambda m: _set(m, "architecture", max_tokens=9999), "fewer than max_tokens"),
+        (lambda m: _set(m, "architecture", heads=0), "do not divide into 0 heads"),
+        (lambda m: _cut(m, "embeddings.word", np.zeros((3, 32), np.int8)), "another graph"),
+        (lambda m: _cut(m, "logits.bias", np.zeros(9, np.int32)), "must be int32"),
+        (lambda m: _cut(m, "layer.0.qkv.shift", np.full(96, 200, np.int32)), "outside 1..46"),
+        (lambda m: _cut(m, "layer.0.qkv.bias", np.full(96, 2**30, np.int32)), "can reach"),
+        (lambda m: m.graph.initializer.pop(5), "lacks"),
+        (lambda m: m.graph.node.pop(3), "another graph"),
+    ],
+)
+def test_damaged_files_get_one_line(
+    damage: Callable[[onnx.ModelProto], None], line: str, model: Path
+) -> None:
+    damaged = onnx.load(model)
+    damage(damaged)
+    onnx.save(damaged, model)
+    with pytest.raises(InputError, match=line):
+        project(model)

@@ -1,20 +1,21 @@
 """A student's file as a folder of C99."""
 
 import os
+import re
 import tempfile
 from importlib.resources import files
 from pathlib import Path
 
 from onnx import numpy_helper
-from tokenizers import Tokenizer
 
 from inhibi.engine.errors import InputError
 from inhibi.engine.files import sha256
-from inhibi.engine.metadata import Metadata
-from inhibi.engine.student_file import read
-from inhibi.export.c import sources, vocabulary
+from inhibi.export.c import sources, vocabulary, wordpiece
 from inhibi.export.c.parameters import Initializers
 from inhibi.export.c.program import Program, read_nodes
+from inhibi.export.read import read
+
+MADE = "Made by export-c from "
 
 
 def program(path: Path, max_tokens: int | None = None) -> Program:
@@ -22,10 +23,15 @@ def program(path: Path, max_tokens: int | None = None) -> Program:
 
     `InputError` where it is no student or takes fewer tokens.
     """
-    model, metadata = read(path)
+    model, metadata, _ = read(path)
     most = metadata.max_tokens if max_tokens is None else max_tokens
-    if not 1 <= most <= metadata.max_tokens:
-        raise InputError(f"--max-tokens {most}: {path} takes 1 to {metadata.max_tokens}")
+    least = 2 * metadata.texts + 1  # [CLS], and a token and [SEP] of each text
+    if not least <= most <= metadata.max_tokens:
+        raise InputError(f"--max-tokens {most}: {path} takes {least} to {metadata.max_tokens}")
+    if metadata.texts == 2 and metadata.token_types == 1:
+        raise InputError(f"{path} is for pairs and has one type of tokens: export it again")
+    if not re.fullmatch("[a-z0-9_-]+", metadata.family):
+        raise InputError(f"{path} is of a family with a strange name: {metadata.family!r}")
     values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     return Program(read_nodes(model), Initializers(values), metadata, most)
 
@@ -33,11 +39,13 @@ def program(path: Path, max_tokens: int | None = None) -> Program:
 def project(path: Path, max_tokens: int | None = None) -> dict[str, str]:
     """File name to text of the C project. Raises `InputError`."""
     made = program(path, max_tokens)
-    origin = f"Made by export-c from {path.name}, SHA-256 {sha256(path)}."
-    texts = vocabulary.sources(made.metadata.tokenizer)
+    name = path.name.encode("ascii", "replace").decode().replace("*/", "??")
+    origin = f"{MADE}{name}, SHA-256 {sha256(path)}."
+    texts = vocabulary.sources(made.metadata.tokenizer, made.metadata.vocabulary)
+    separator = wordpiece.read(made.metadata.tokenizer).last
     texts |= {
         "model.h": sources.header(made, origin),
-        "model.c": sources.model(made, _separator(made.metadata)),
+        "model.c": sources.model(made, separator),
         "parameters.h": sources.parameters_header(made),
         **sources.parameters_files(made),
     }
@@ -47,28 +55,42 @@ def project(path: Path, max_tokens: int | None = None) -> dict[str, str]:
 def write(texts: dict[str, str], folder: Path) -> None:
     """Write the project whole or not at all, into a new folder or in place of a former project.
 
-    `InputError` where the folder holds something else or cannot be written.
+    `InputError` where the folder holds anything else or cannot be written.
     """
-    _check_free(folder)
+    _check_free(folder, texts)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as made:
-            new = Path(made) / "new"
+            new, old = Path(made) / "new", Path(made) / "old"
             new.mkdir()
             for name, text in texts.items():
                 (new / name).write_text(text, "utf-8", newline="\n")
             if folder.exists():
-                os.replace(folder, Path(made) / "old")
-            os.replace(new, folder)
+                os.replace(folder, old)
+            try:
+                os.replace(new, folder)
+            except OSError:
+                if old.exists():
+                    os.replace(old, folder)
+                raise
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from error
 
 
-def _check_free(folder: Path) -> None:
+def _check_free(folder: Path, texts: dict[str, str]) -> None:
+    """A former project may have other layers, and what its Makefile makes."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"cannot write {folder}: it is a file")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "model.h").is_file():
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if not found:
+        return
+    header = folder / "model.h"
+    if not header.is_file() or MADE not in header.read_text("utf-8", "replace")[:80]:
         raise InputError(f"{folder} holds files of something else: name a new folder")
+    ours = re.compile(r".*\.o|libstudent\.a|student|parameters_layer_\d+\.c")
+    others = sorted(name for name in found - texts.keys() if not ours.fullmatch(name))
+    if others:
+        raise InputError(f"{folder / others[0]} is not of export-c: name a new folder")
 
 
 def _fixed() -> dict[str, str]:
@@ -80,8 +102,3 @@ def _fixed() -> dict[str, str]:
         for file in sorted((package / folder).iterdir(), key=lambda f: f.name)
         if file.name.endswith((".c", ".h", "Makefile"))
     }
-
-
-def _separator(metadata: Metadata) -> int:
-    """The id of [SEP], which `vocabulary.sources` has found."""
-    return Tokenizer.from_str(metadata.tokenizer).token_to_id("[SEP]") or 0

@@ -25,6 +25,10 @@ def header(program: Program, origin: str) -> str:
 
 #include "model_id.h"
 
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
 #define MODEL_MAX_TOKENS {program.max_tokens}
 #define MODEL_VOCABULARY {m.vocabulary}
 #define MODEL_TEXTS {m.texts} /* of an example: 1, or 2 for a pair */
@@ -42,7 +46,11 @@ enum model_status {{
  * A status above; where it is not MODEL_OK nothing has been written. Not reentrant: tensors lie in
  * one static block of {program.arena} bytes. */
 int model_run(const model_id* ids, size_t n, {kind} {output}[MODEL_OUTPUTS]);
-{_labels(m)}
+{_pair_declared(m)}{_labels(m)}
+#ifdef __cplusplus
+}}
+#endif
+
 #endif
 """
 
@@ -64,6 +72,17 @@ def _labels(m: Metadata) -> str:
     return "\n#define MODEL_LABELS\nextern const char* const model_labels[MODEL_OUTPUTS];\n"
 
 
+def _pair_declared(m: Metadata) -> str:
+    if m.texts == 1:
+        return ""
+    return f"""
+/* The same where the ids from `second` on are the second text's, as tokenizer_encode_pair says;
+ * MODEL_LENGTH where second > n. model_run takes those behind the first [SEP]. */
+int model_run_pair(const model_id* ids, size_t n, size_t second,
+                   {TYPES[m.problem]} {m.output}[MODEL_OUTPUTS]);
+"""
+
+
 def describe(m: Metadata) -> str:
     """One line about a student."""
     return (
@@ -75,7 +94,7 @@ def describe(m: Metadata) -> str:
 def model(program: Program, separator: int) -> str:
     """model.c. separator: the id behind a pair's first text."""
     m = program.metadata
-    kind, output = TYPES[m.problem], m.output
+    output = m.output
     return f"""\
 /* One call for each operator of the student's file, which has the same names. A product and the
  * operator that takes its accumulators are one call. Sizes: n tokens. */
@@ -106,12 +125,33 @@ static int check(const model_id* ids, size_t n, const void* output) {{
   return MODEL_OK;
 }}
 
-int model_run(const model_id* ids, size_t n, {kind} {output}[MODEL_OUTPUTS]) {{
+{_signature(m)} {{
   const int status = check(ids, n, {output});
   if (status != MODEL_OK) return status;
-
-{_types(program, separator)}
+{"  if (second > n) return MODEL_LENGTH;" if m.texts == 2 else ""}
+{_types(program)}
 {"".join(_call(program, i, call) for i, call in enumerate(program.calls))}  return MODEL_OK;
+}}
+{_pair_found(m, separator)}"""
+
+
+def _signature(m: Metadata) -> str:
+    output = f"{TYPES[m.problem]} {m.output}[MODEL_OUTPUTS]"
+    if m.texts == 1:
+        return f"int model_run(const model_id* ids, size_t n, {output})"
+    return f"int model_run_pair(const model_id* ids, size_t n, size_t second,\n    {output})"
+
+
+def _pair_found(m: Metadata, separator: int) -> str:
+    if m.texts == 1:
+        return ""
+    return f"""
+int model_run(const model_id* ids, size_t n, {TYPES[m.problem]} {m.output}[MODEL_OUTPUTS]) {{
+  const int status = check(ids, n, {m.output});
+  if (status != MODEL_OK) return status;
+  size_t second = 0;
+  while (second < n && ids[second] != {separator}) ++second;
+  return model_run_pair(ids, n, second < n ? second + 1 : n, {m.output});
 }}
 """
 
@@ -129,17 +169,11 @@ def quoted(text: str) -> str:
     return f'"{"".join(parts)}"'
 
 
-def _types(program: Program, separator: int) -> str:
-    place = f"  uint8_t* const types = {_place(program, 'types')};"
-    if program.metadata.texts == 1 or not program.metadata.token_types:
-        return f"{place}\n  for (size_t i = 0; i < n; ++i) types[i] = 0;\n"
+def _types(program: Program) -> str:
+    second = program.metadata.texts == 2 and program.metadata.token_types
     return f"""\
-{place} /* 1 behind the first [SEP] */
-  uint8_t type = 0;
-  for (size_t i = 0; i < n; ++i) {{
-    types[i] = type;
-    if (ids[i] == {separator}) type = 1;
-  }}
+  uint8_t* const types = {_place(program, "types")};
+  for (size_t i = 0; i < n; ++i) types[i] = {"i >= second" if second else "0"};
 """
 
 

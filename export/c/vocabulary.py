@@ -80,9 +80,10 @@ typedef {type} model_id;
 """
 
 
-def sources(tokenizer_json: str) -> dict[str, str]:
+def sources(tokenizer_json: str, rows: int = 0) -> dict[str, str]:
     """File names and C99 of vocabulary.c, vocabulary.h and model_id.h.
 
+    rows: of the table of words; an id holds their number, too.
     The same text gives the same files with the same version of the tokenizers library, whose
     Unicode it is. `InputError` for a tokenizer that is not BERT's WordPiece.
     """
@@ -114,7 +115,7 @@ def sources(tokenizer_json: str) -> dict[str, str]:
         size=sum(table.size for table in tables),
         tables="\n".join(table.defined for table in tables),
     )
-    model_id = MODEL_ID.format(type="uint16_t" if largest < 1 << 16 else "uint32_t")
+    model_id = MODEL_ID.format(type="uint16_t" if max(largest, rows) < 1 << 16 else "uint32_t")
     return {"vocabulary.c": source, "vocabulary.h": header, "model_id.h": model_id}
 
 

@@ -2,7 +2,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-extern uint32_t stack_top[], bss_start[], bss_end[];
+extern uint32_t bss_start[], bss_end[];
+extern void stack_top(void); /* no function; vectors are all of one type */
 extern void initialise_monitor_handles(void);
 extern int main(int count, char** arguments);
 
@@ -10,7 +11,7 @@ void reset(void);
 static void fault(void) { _Exit(70); }
 
 __attribute__((section(".vectors"), used)) static void (*const vectors[])(void) = {
-    (void (*)(void))stack_top, reset, fault, fault, fault, fault, fault};
+    stack_top, reset, fault, fault, fault, fault, fault};
 
 void reset(void) {
   *(volatile uint32_t*)0xe000ed88u |= 0xfu << 20; /* CPACR: floating point and Helium on */

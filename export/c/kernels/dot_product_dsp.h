@@ -64,23 +64,23 @@ static void pack_values(const uint8_t* rows, size_t stride, size_t n, size_t d, 
 APART static const int32_t* four_sums(const int32_t* x, const int32_t* end, const int32_t* y,
                                       int32_t* sums) {
   int32_t a = 0, b = 0, c = 0, d = 0;
-  __asm__ volatile(
-      "0: ldrd r4, r5, [%[x]], #8\n"
-      "ldm %[y]!, {r8, r9, r10, r11}\n"
-      "smlad %[a], r4, r8, %[a]\n"
-      "smlad %[b], r4, r9, %[b]\n"
-      "smlad %[c], r4, r10, %[c]\n"
-      "smlad %[d], r4, r11, %[d]\n"
-      "ldm %[y]!, {r8, r9, r10, r11}\n"
-      "smlad %[a], r5, r8, %[a]\n"
-      "smlad %[b], r5, r9, %[b]\n"
-      "smlad %[c], r5, r10, %[c]\n"
-      "smlad %[d], r5, r11, %[d]\n"
-      "cmp %[x], %[end]\n"
-      "bne 0b\n"
-      : [x] "+r"(x), [y] "+r"(y), [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d)
-      : [end] "r"(end)
-      : "r4", "r5", "r8", "r9", "r10", "r11", "cc", "memory");
+  do
+    __asm__ volatile(
+        "ldrd r4, r5, [%[x]], #8\n"
+        "ldm %[y]!, {r8, r9, r10, r11}\n"
+        "smlad %[a], r4, r8, %[a]\n"
+        "smlad %[b], r4, r9, %[b]\n"
+        "smlad %[c], r4, r10, %[c]\n"
+        "smlad %[d], r4, r11, %[d]\n"
+        "ldm %[y]!, {r8, r9, r10, r11}\n"
+        "smlad %[a], r5, r8, %[a]\n"
+        "smlad %[b], r5, r9, %[b]\n"
+        "smlad %[c], r5, r10, %[c]\n"
+        "smlad %[d], r5, r11, %[d]\n"
+        : [x] "+r"(x), [y] "+r"(y), [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d)
+        :
+        : "r4", "r5", "r8", "r9", "r10", "r11", "memory");
+  while (x != end);
   sums[0] = a, sums[1] = b, sums[2] = c, sums[3] = d;
   return y;
 }

@@ -9,7 +9,7 @@
 
 #if defined(ISA_DSP)
 #include <arm_acle.h>
-#define SATURATE(x, bits) ((int32_t)__ssat(x, bits))
+#define SATURATE(x, bits) ((int32_t)__builtin_arm_ssat(x, bits)) /* __ssat warns of itself */
 #else
 #define SATURATE(x, bits) (x) /* the limits say it all */
 #endif

@@ -106,23 +106,23 @@ static void pack_values(const uint8_t* rows, size_t stride, size_t n, size_t d, 
 APART static const uint32_t* four_distances(const uint8_t* query, const uint8_t* end,
                                             const uint32_t* keys, int32_t* s) {
   uint32_t a = 0, b = 0, c = 0, d = 0;
-  __asm__ volatile(
-      "0: ldrd r4, r5, [%[q]], #8\n"
-      "ldm %[k]!, {r8, r9, r10, r11}\n"
-      "usada8 %[a], r4, r8, %[a]\n"
-      "usada8 %[b], r4, r9, %[b]\n"
-      "usada8 %[c], r4, r10, %[c]\n"
-      "usada8 %[d], r4, r11, %[d]\n"
-      "ldm %[k]!, {r8, r9, r10, r11}\n"
-      "usada8 %[a], r5, r8, %[a]\n"
-      "usada8 %[b], r5, r9, %[b]\n"
-      "usada8 %[c], r5, r10, %[c]\n"
-      "usada8 %[d], r5, r11, %[d]\n"
-      "cmp %[q], %[end]\n"
-      "bne 0b\n"
-      : [q] "+r"(query), [k] "+r"(keys), [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d)
-      : [end] "r"(end)
-      : "r4", "r5", "r8", "r9", "r10", "r11", "cc", "memory");
+  do
+    __asm__ volatile(
+        "ldrd r4, r5, [%[q]], #8\n"
+        "ldm %[k]!, {r8, r9, r10, r11}\n"
+        "usada8 %[a], r4, r8, %[a]\n"
+        "usada8 %[b], r4, r9, %[b]\n"
+        "usada8 %[c], r4, r10, %[c]\n"
+        "usada8 %[d], r4, r11, %[d]\n"
+        "ldm %[k]!, {r8, r9, r10, r11}\n"
+        "usada8 %[a], r5, r8, %[a]\n"
+        "usada8 %[b], r5, r9, %[b]\n"
+        "usada8 %[c], r5, r10, %[c]\n"
+        "usada8 %[d], r5, r11, %[d]\n"
+        : [q] "+r"(query), [k] "+r"(keys), [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d)
+        :
+        : "r4", "r5", "r8", "r9", "r10", "r11", "memory");
+  while (query != end);
   s[0] = (int32_t)a, s[1] = (int32_t)b, s[2] = (int32_t)c, s[3] = (int32_t)d;
   return keys;
 }
@@ -175,13 +175,13 @@ APART static const uint32_t* four_channels(const uint32_t* values, const uint32_
   "\n"                              \
   "usada8 %[c], r8, r9, %[c]\n"     \
   "usada8 %[d], r10, r11, %[d]\n"
-  __asm__ volatile("0: ldrd r4, r5, [%[z]], #8\n" FOUR_KEYS("r4") FOUR_KEYS("r5")
-                   "cmp %[z], %[end]\n"
-                   "bne 0b\n"
-                   : [v] "+r"(values), [z] "+r"(z), [a] "+r"(a), [b] "+r"(b), [c] "+r"(c),
-                     [d] "+r"(d)
-                   : [end] "r"(end)
-                   : "r4", "r5", "r8", "r9", "r10", "r11", "cc", "memory");
+  do
+    __asm__ volatile(
+        "ldrd r4, r5, [%[z]], #8\n" FOUR_KEYS("r4") FOUR_KEYS("r5")
+        : [v] "+r"(values), [z] "+r"(z), [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d)
+        :
+        : "r4", "r5", "r8", "r9", "r10", "r11", "memory");
+  while (z != end);
 #undef FOUR_KEYS
   h[0] = a, h[1] = b, h[2] = c, h[3] = d;
   return values;

@@ -7,10 +7,15 @@
 #ifndef KERNELS_H
 #define KERNELS_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "model_id.h"
+
+#if INT_MAX < 0x7fffffff || (-1 >> 1) != -1
+#error "the kernels need an int of 32 bits, and shifts that keep the sign"
+#endif
 
 #define ZERO_POINT 128
 

@@ -21,28 +21,28 @@ APART static void two_by_two(const int32_t* x, const int8_t* weight, const int8_
                              size_t inputs, const int32_t* bias, int32_t* acc, size_t outputs) {
   const int8_t* const end = other + inputs;
   int32_t a = bias[0], b = bias[1], c = bias[0], d = bias[1];
-  __asm__ volatile(
-      "0: ldm %[x]!, {r8, r9, r10, r11}\n" /* both rows' even and odd values */
-      "ldr r4, [%[w]], #4\n"
-      "sxtb16 r5, r4\n"
-      "sxtb16 r4, r4, ror #8\n"
-      "smlad %[a], r8, r5, %[a]\n"
-      "smlad %[c], r10, r5, %[c]\n"
-      "smlad %[a], r9, r4, %[a]\n"
-      "smlad %[c], r11, r4, %[c]\n"
-      "ldr r4, [%[v]], #4\n"
-      "sxtb16 r5, r4\n"
-      "sxtb16 r4, r4, ror #8\n"
-      "smlad %[b], r8, r5, %[b]\n"
-      "smlad %[d], r10, r5, %[d]\n"
-      "smlad %[b], r9, r4, %[b]\n"
-      "smlad %[d], r11, r4, %[d]\n"
-      "cmp %[v], %[end]\n"
-      "bne 0b\n"
-      : [x] "+r"(x), [w] "+r"(weight), [v] "+r"(other), [a] "+r"(a), [b] "+r"(b), [c] "+r"(c),
-        [d] "+r"(d)
-      : [end] "r"(end)
-      : "r4", "r5", "r8", "r9", "r10", "r11", "cc", "memory");
+  do
+    __asm__ volatile(
+        "ldm %[x]!, {r8, r9, r10, r11}\n" /* both rows' even and odd values */
+        "ldr r4, [%[w]], #4\n"
+        "sxtb16 r5, r4\n"
+        "sxtb16 r4, r4, ror #8\n"
+        "smlad %[a], r8, r5, %[a]\n"
+        "smlad %[c], r10, r5, %[c]\n"
+        "smlad %[a], r9, r4, %[a]\n"
+        "smlad %[c], r11, r4, %[c]\n"
+        "ldr r4, [%[v]], #4\n"
+        "sxtb16 r5, r4\n"
+        "sxtb16 r4, r4, ror #8\n"
+        "smlad %[b], r8, r5, %[b]\n"
+        "smlad %[d], r10, r5, %[d]\n"
+        "smlad %[b], r9, r4, %[b]\n"
+        "smlad %[d], r11, r4, %[d]\n"
+        : [x] "+r"(x), [w] "+r"(weight), [v] "+r"(other), [a] "+r"(a), [b] "+r"(b), [c] "+r"(c),
+          [d] "+r"(d)
+        :
+        : "r4", "r5", "r8", "r9", "r10", "r11", "memory");
+  while (other != end);
   acc[0] = a, acc[1] = b, acc[outputs] = c, acc[outputs + 1] = d;
 }
 

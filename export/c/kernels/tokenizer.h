@@ -9,6 +9,10 @@
 
 #include "model_id.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum tokenizer_status {
   TOKENIZER_OK = 0,
   TOKENIZER_NULL = -1,     /* a pointer is NULL */
@@ -25,5 +29,9 @@ int tokenizer_encode(const char* text, size_t length, model_id* ids, size_t capa
    before `*second` are of token type 0, from there on of type 1. */
 int tokenizer_encode_pair(const char* text_a, size_t length_a, const char* text_b, size_t length_b,
                           model_id* ids, size_t capacity, size_t* count, size_t* second);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,9 +5,8 @@
 #include "model.h"
 #include "tokenizer.h"
 
-static int encode(char* line, model_id* ids, size_t* n) {
+static int encode(char* line, model_id* ids, size_t* n, size_t* second) {
 #if MODEL_TEXTS == 2
-  size_t second;
   char* const tab = strchr(line, '\t');
   if (!tab) {
     fprintf(stderr, "a pair of texts needs a tab between them\n");
@@ -15,8 +14,9 @@ static int encode(char* line, model_id* ids, size_t* n) {
   }
   *tab = 0;
   return tokenizer_encode_pair(line, strlen(line), tab + 1, strlen(tab + 1), ids, MODEL_MAX_TOKENS,
-                               n, &second);
+                               n, second);
 #else
+  (void)second;
   return tokenizer_encode(line, strlen(line), ids, MODEL_MAX_TOKENS, n);
 #endif
 }
@@ -26,14 +26,22 @@ int main(void) {
   while (fgets(line, sizeof line, stdin)) {
     model_id ids[MODEL_MAX_TOKENS];
     MODEL_OUTPUT output[MODEL_OUTPUTS];
-    size_t n;
+    size_t n, second;
+    if (!strchr(line, '\n') && !feof(stdin)) {
+      fprintf(stderr, "a line is longer than %u bytes\n", (unsigned)sizeof line - 2);
+      return 1;
+    }
     line[strcspn(line, "\r\n")] = 0;
-    int status = encode(line, ids, &n);
+    int status = encode(line, ids, &n, &second);
     if (status != TOKENIZER_OK) {
       fprintf(stderr, "the text cannot be encoded: status %d\n", status);
       return 1;
     }
+#if MODEL_TEXTS == 2
+    status = model_run_pair(ids, n, second, output);
+#else
     status = model_run(ids, n, output);
+#endif
     if (status != MODEL_OK) {
       fprintf(stderr, "the model cannot run: status %d\n", status);
       return 1;
@@ -46,5 +54,5 @@ int main(void) {
 #endif
     printf("\n");
   }
-  return 0;
+  return fflush(stdout) || ferror(stdout);
 }
