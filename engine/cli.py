@@ -15,6 +15,11 @@ COMMANDS = {
         "inhibi.qat.train",
         "distil a teacher into an inhibitor student, train it for int8",
     ),
+    "cut-vocabulary": (
+        "inhibi.kd.cut_vocabulary",
+        "keep a checkpoint's most frequent vocabulary rows alone",
+    ),
+    "shrink": ("inhibi.kd.shrink", "make a small checkpoint with another one's vocabulary"),
     "export-onnx": ("inhibi.export.cli", "write a trained student as one ONNX file of integers"),
     "export-c": ("inhibi.export.c.cli", "write a student as C for microcontrollers"),
     "models": ("inhibi.engine.listing", "list the models at hand: packaged and downloaded"),

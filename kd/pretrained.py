@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from inhibi.engine.errors import InputError
 from inhibi.kd.data import Task
@@ -22,12 +27,37 @@ def load_pretrained(name: str, task: Task, trained: bool) -> PreTrainedModel:
     Raises `InputError`.
     """
     labels = task.labels or ("score",)
+    model, own, unfit = read_classifier(name, len(labels))
+    found = parts(model)
+    order = _order(own, labels)
+    known = task.labels is None or order is not None
+    if trained and (unfit or not known):
+        raise InputError(
+            f"{name} has no head with the labels {', '.join(labels)}: "
+            "let the recipe fine-tune it ([teacher] steps)"
+        )
+    if task.labels and order is not None:
+        _reorder(found.classifier, order)
+    _describe_head(model, task, labels)
+    return model
+
+
+def read_classifier(
+    name: str, labels: int | None = None
+) -> tuple[PreTrainedModel, list[str], bool]:
+    """The checkpoint in float32, with a classifier of so many rows (None: of its own number); its
+    own labels' names; and whether some weights are new, for want of fitting ones.
+
+    Safetensors only. Raises `InputError`, also where the family is another or the attention is not
+    softmax over learned positions.
+    """
     try:
         config = AutoConfig.from_pretrained(name)
         if hasattr(config, "inhibitor"):
             raise InputError(f"{name} is an inhibitor student: a teacher has softmax attention")
         own = [config.id2label[i] for i in range(config.num_labels)]
-        config.num_labels = len(labels)
+        if labels is not None:
+            config.num_labels = labels
         model, info = AutoModelForSequenceClassification.from_pretrained(
             name,
             config=config,
@@ -38,20 +68,10 @@ def load_pretrained(name: str, task: Task, trained: bool) -> PreTrainedModel:
         )
     except (OSError, ValueError) as error:
         raise InputError(f"no checkpoint {name}: {_reason(error)}") from error
-    found = parts(model)
+    parts(model)  # which knows the families
     if getattr(config, "position_embedding_type", "absolute") != "absolute":
         raise InputError(f"{name} has relative positions: choose one with learned positions")
-    order = _order(own, labels)
-    known = task.labels is None or order is not None
-    if trained and (info["missing_keys"] or info["mismatched_keys"] or not known):
-        raise InputError(
-            f"{name} has no head with the labels {', '.join(labels)}: "
-            "let the recipe fine-tune it ([teacher] steps)"
-        )
-    if task.labels and order is not None:
-        _reorder(found.classifier, order)
-    _describe_head(model, task, labels)
-    return model
+    return model, own, bool(info["missing_keys"] or info["mismatched_keys"])
 
 
 def _order(own: Sequence[str], labels: Sequence[str]) -> list[int] | None:
@@ -116,3 +136,14 @@ def _reorder(classifier: torch.nn.Linear, order: list[int]) -> None:
     with torch.no_grad():
         classifier.weight.copy_(classifier.weight[order].clone())
         classifier.bias.copy_(classifier.bias[order].clone())
+
+
+def write_checkpoint(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, source: str
+) -> None:
+    """Write a checkpoint that is made from another one. Raises `InputError` where it would replace
+    that one."""
+    if folder.resolve() == Path(source).resolve():
+        raise InputError(f"{folder} is the checkpoint that is read: name another folder to write")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
