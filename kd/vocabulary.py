@@ -77,9 +77,7 @@ def cut_tokenizer(
     """The tokenizer with these tokens alone, numbered in this order, all else being equal."""
     ids = {token: number for number, token in enumerate(tokens)}
     content = json.loads(tokenizer.backend_tokenizer.to_str())
-    content["model"]["vocab"] = ids
-    for added in content["added_tokens"]:
-        added["id"] = ids[added["content"]]
+    content["model"]["vocab"] = ids  # where the library finds added tokens' numbers, too
     processor = content["post_processor"] or {}
     for special in processor.get("special_tokens", {}).values():  # of a TemplateProcessing
         special["ids"] = [ids[token] for token in special["tokens"]]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import SENTENCE, VOCABULARY, tokenizer_json
+from tiny import SENTENCE, SPECIAL, VOCABULARY, tokenizer_json
 from tiny_run import train
 from tiny_teacher import save_data, save_teacher, tiny_bert, tiny_distilbert
 from tokenizers import Tokenizer, models, processors
@@ -25,12 +25,12 @@ from inhibi.kd.student import load
 from inhibi.kd.vocabulary import count_tokens, cut_embeddings, cut_tokenizer, frequent_tokens
 
 # An unused row before the special tokens, as BERT has some, so that each gets another number; the
-# last two are single characters that are not ASCII.
-TOKENS = ["[unused1]", *VOCABULARY, "電", "影"]
+# last ones have characters that are not ASCII.
+TOKENS = ["[unused1]", *VOCABULARY, "æ", "##æ", "ægis", "ø"]
 KEPT = ["a good film", "it was not good , very bad !", ""]
-COUNTED = [*KEPT, *KEPT, "電 [SEP] film"]
+COUNTED = [*KEPT, *KEPT, "ægis [SEP] film"]
 CHARACTERS = [token for token in VOCABULARY if len(token.removeprefix("##")) == 1]
-ROWS = 5 + len(CHARACTERS) + 1 + 7  # special tokens, characters, 電, words of KEPT
+ROWS = 5 + len(CHARACTERS) + 2 + 7  # special tokens, characters, æ and ##æ, words of KEPT
 Processor = processors.TemplateProcessing | processors.BertProcessing
 PROCESSORS = [
     processors.TemplateProcessing(
@@ -86,15 +86,15 @@ def test_whole_texts_are_counted() -> None:
     assert counts["film"] == 3
     assert counts["!"] == 2  # behind the tokenizer's own end of a text
     assert counts["[CLS]"] == 0
-    assert counts["電"] == 1
+    assert counts["ægis"] == 1
 
 
 def test_special_tokens_characters_and_frequent_words_stay() -> None:
     tokens = kept(tokenizer_of())
     words = [token for token in tokens if token in SENTENCE.split() and len(token) > 1]
     assert {*words} == {"good", "film", "it", "was", "not", "very", "bad"}
-    assert {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *CHARACTERS, "電"} < {*tokens}
-    assert "影" not in tokens
+    assert {*SPECIAL, *CHARACTERS, "æ", "##æ"} < {*tokens}
+    assert not {"ø", "ægis", "movie"} & {*tokens}
     assert len(tokens) == ROWS
     assert tokens == [token for token in TOKENS if token in tokens]
 
@@ -139,7 +139,7 @@ def test_dropped_words_fall_to_pieces() -> None:
     assert cut.tokenize("Movie , good") == ["m", "##o", "##v", "##i", "##e", ",", "good"]
     for word in TOKENS[6:-1]:
         assert "[UNK]" not in cut.tokenize(word.removeprefix("##")), word
-    assert cut.tokenize("影") == ["[UNK]"]
+    assert cut.tokenize("ø") == ["[UNK]"]
 
 
 @pytest.fixture(scope="module")
