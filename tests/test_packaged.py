@@ -14,6 +14,7 @@ from benchmarks.model_card import section
 from benchmarks.scoring import unpack
 from inhibi.engine import Model, load
 from inhibi.engine.catalog import students
+from inhibi.engine.infer import main as infer
 from inhibi.eval.examples import Examples, examples
 from inhibi.export.check import check
 from inhibi.kd.data import find_task
@@ -90,6 +91,11 @@ def test_engines_give_equal_logits(name: str, student: Model) -> None:
 def test_it_knows_good_from_bad(student: Model) -> None:
     answers = student.classify(["a moving, funny film", "two hours I will never get back"])
     assert [answer.label for answer in answers] == ["positive", "negative"]
+
+
+def test_infer_finds_it_by_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    infer(["--int8", "--model", name, "--json", "a moving, funny film"])
+    assert json.loads(capsys.readouterr().out)["label"] == "positive"
 
 
 @pytest.fixture(scope="module")
