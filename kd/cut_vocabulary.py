@@ -8,9 +8,9 @@ from inhibi.engine.errors import MissingExtra, command
 
 EXAMPLES = """\
 examples:
-  inhibi cut-vocabulary distilbert-base-uncased --task sst2 --rows 4400 -o runs/cut
+  inhibi cut-vocabulary distilbert-base-uncased --task sst2 --rows 6800 -o runs/cut
   inhibi cut-vocabulary distilbert-base-uncased --train mine.csv --text-column review \\
-    --label-column stars --rows 4400 -o runs/cut
+    --label-column stars --rows 6800 -o runs/cut
 """
 
 OF_TABLES = ("text_column", "text_pair_column", "label_column", "encoding")
@@ -58,6 +58,7 @@ def main(argv: list[str] | None = None) -> None:
         raise MissingExtra("train", error.name or "torch") from error
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    transformers.set_seed(0)  # of the head that a plain encoder gets: the same checkpoint each time
     tokenizer = load_tokenizer(chosen.checkpoint)
     model = read_classifier(chosen.checkpoint)[0]
     counts = vocabulary.count_tokens(read_texts(chosen), tokenizer)

@@ -8,8 +8,9 @@ from inhibi.engine.errors import MissingExtra, command
 
 EXAMPLES = """\
 example:
-  inhibi shrink runs/cut --layers 4 --hidden 128 --heads 4 --intermediate 512 -o runs/small
-  qat-train --task sst2 --teacher runs/cut --student runs/small --recipe tiny --out runs/tiny
+  inhibi shrink runs/cut --layers 3 --hidden 128 --heads 4 --intermediate 256 -o runs/small
+  qat-train --task sst2 --teacher runs/cut --student runs/small --recipe tiny \\
+    --text sentences.parquet --out runs/tiny
 """
 
 
@@ -24,9 +25,9 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("checkpoint", metavar="CHECKPOINT", help="a folder or a name on the Hugging Face hub")
-    add("--layers", type=positive, metavar="N")
+    add("--layers", type=positive, metavar="N", help="encoder layers")
     add("--hidden", type=positive, metavar="N", help="width")
-    add("--heads", type=positive, metavar="N")
+    add("--heads", type=positive, metavar="N", help="of attention, whose width they divide")
     add("--intermediate", type=positive, metavar="N", help="width of the feed-forward layers")
     add("--tokens", type=positive, metavar="N", help="positions, the longest text")
     add("--seed", type=int, default=0, metavar="N", help="of the new weights (default: 0)")

@@ -248,6 +248,19 @@ def test_another_kind_of_tokenizer_is_refused(
     )
 
 
+def test_an_encoder_without_a_head_gives_the_same_checkpoint_each_time(
+    inputs: Path, tmp_path: Path
+) -> None:
+    save_teacher(tmp_path / "encoder", tiny_bert().bert)
+    made = []
+    for out in (tmp_path / "first", tmp_path / "again"):
+        task = ("--task", "sst2", "--data-dir", str(inputs / "data"))
+        cut = ("cut-vocabulary", str(tmp_path / "encoder"), "-o", str(out), *task)
+        main([*cut, "--rows", str(LEAST)])
+        made.append((out / "model.safetensors").read_bytes())
+    assert made[0] == made[1]
+
+
 def test_own_tables_and_text_files_are_counted(inputs: Path, tmp_path: Path) -> None:
     table = tmp_path / "own.csv"
     table.write_text("review,stars\ncold cold movie,1\nwarm movie,2\n")
