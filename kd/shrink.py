@@ -30,7 +30,6 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     add("--heads", type=positive, metavar="N", help="of attention, whose width they divide")
     add("--intermediate", type=positive, metavar="N", help="width of the feed-forward layers")
     add("--tokens", type=positive, metavar="N", help="positions, the longest text")
-    add("--seed", type=int, default=0, metavar="N", help="of the new weights (default: 0)")
     add("-o", "--output", required=True, metavar="DIR", help="the folder to write")
     return parser.parse_args(argv)
 
@@ -51,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     transformers.logging.disable_progress_bar()
     tokenizer = load_tokenizer(chosen.checkpoint)
     shape = Shape(chosen.layers, chosen.hidden, chosen.heads, chosen.intermediate, chosen.tokens)
-    model = smaller(read_classifier(chosen.checkpoint)[0], shape, chosen.seed)
+    model = smaller(read_classifier(chosen.checkpoint)[0], shape)
     write_checkpoint(model, tokenizer, Path(chosen.output), chosen.checkpoint)
     print(f"{chosen.output}: {model.num_parameters():,} parameters")
 
