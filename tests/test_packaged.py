@@ -24,8 +24,8 @@ SENTENCES = (Path(__file__).parent / "sentences.txt").read_text("utf-8").splitli
 
 
 BYTES = {"sst2": 25e6, "tiny": 1.5e6}  # at most
-ACCURACY = {"sst2": 0.88, "tiny": 0.80}  # at least
-BELOW_TEACHER = {"sst2": 0.05, "tiny": 0.15}  # on joined sentences, at most
+ACCURACY = {"sst2": 0.88, "tiny": 0.83}  # at least
+BELOW_TEACHER = {"sst2": 0.05, "tiny": 0.05}  # on joined sentences, at most
 
 
 @pytest.fixture(scope="module", params=students())
@@ -73,7 +73,8 @@ def test_the_published_scores_keep_their_floors(name: str, scores: dict) -> None
     sets = {model: found["sets"] for model, found in scores["models"].items()}
     accuracy = {model: found["validation"]["metrics"]["accuracy"] for model, found in sets.items()}
     assert accuracy["integer"] >= ACCURACY[name]
-    assert abs(accuracy["integer"] - accuracy["unquantized"]) <= 0.005
+    for other in ("float", "unquantized"):
+        assert accuracy["integer"] >= accuracy[other] - 0.005
     assert scores["fake_quantization"]["equal_predictions"] >= 0.99
     assert scores["fake_quantization"]["median_difference"] <= 0.02
     for joined in list(scores["references"])[1:]:
