@@ -12,7 +12,8 @@ from benchmarks.mcu.attention import attention_instructions
 from benchmarks.mcu.page import PAGE, PRODUCTS, RESULTS, ratio, total, written
 from benchmarks.mcu.students import build_student, flash_and_ram, make, run_sentences
 from benchmarks.mcu.targets import M4, TARGETS, Target
-from inhibi.engine.model import load, packaged
+from inhibi.engine.catalog import find
+from inhibi.engine.model import load
 from inhibi.engine.session import open_session
 
 TEXTS = Path(__file__).parent / "sentences.txt"
@@ -33,14 +34,14 @@ def texts(request: pytest.FixtureRequest) -> list[str]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(packaged("tiny"), tmp_path_factory.mktemp("tiny") / "c", TOKENS)
+    return make(find("tiny"), tmp_path_factory.mktemp("tiny") / "c", TOKENS)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_equal_to_numpy(target: Target, source: Path, texts: list[str], tmp_path: Path) -> None:
     skip_without(target)
-    sentences = load(packaged("tiny")).encode(texts, TOKENS)
-    want = open_session(packaged("tiny"), "numpy").logits(sentences)
+    sentences = load(find("tiny")).encode(texts, TOKENS)
+    want = open_session(find("tiny"), "numpy").logits(sentences)
     program = build_student(target, source, tmp_path / "program")
     got, _ = run_sentences(program, tmp_path, [s.ids for s in sentences], want.shape[1])
     assert len(want) >= 200
@@ -58,7 +59,7 @@ def test_instructions_of_the_student(source: Path, tmp_path: Path) -> None:
     """Counted by the emulator, the same in every run. Products: at most 1.4 a multiply-accumulate;
     the whole student, 32 tokens: at most 1.25 times its own."""
     skip_without(M4)
-    session = open_session(packaged("tiny"), "numpy")
+    session = open_session(find("tiny"), "numpy")
     ids = np.arange(32) + session.metadata.vocabulary // 2
     program = build_student(M4, source, tmp_path / "program", traced=True)
     _, used = run_sentences(program, tmp_path, [ids.tolist()], len(session.metadata.labels))

@@ -21,10 +21,10 @@ from benchmarks.mcu.students import build_student, flash_and_ram, make, run_sent
 from benchmarks.mcu.targets import BOARDS, Target
 from benchmarks.peers.ours import Sentence, make_dot_product
 from inhibi.engine import files
+from inhibi.engine.catalog import find
 from inhibi.engine.cli import Parser
 from inhibi.engine.errors import InputError, command
 from inhibi.engine.metadata import Metadata
-from inhibi.engine.model import packaged
 from inhibi.engine.session import open_session
 
 TOKENS = (16, 32, 64)
@@ -93,7 +93,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("-o", "--output", type=Path, help="the file to write (default: print)")
     chosen = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(chosen.model or packaged("tiny"), Path(folder))
+        found = measure(chosen.model or find("tiny"), Path(folder))
     text = json.dumps(found, indent=1) + "\n"
     if chosen.output:
         files.write(chosen.output, text.encode())

@@ -59,9 +59,15 @@ def lookup(values: Initializers, name: str) -> Parameters:
     """Of RequantizeLookup."""
     made = Parameters(name, "LookupLinear")
     inner = _linear(values, made)
-    table = made.add("table", values.take(name, "table"))
-    index = made.add("table_index", values.take(name, "table_index"))
-    made.structure = f"{{{inner}, {table}, {index}}}"
+    index = values.take(name, "table_index")
+    ends = np.flatnonzero(np.append(index[1:] != index[:-1], True)) + 1
+    names = (
+        made.add("table", values.take(name, "table")),
+        str(len(ends)),
+        made.add("run_end", ends.astype(np.uint16)),
+        made.add("run_table", index[ends - 1]),
+    )
+    made.structure = f"{{{inner}, {', '.join(names)}}}"
     return made
 
 

@@ -134,8 +134,12 @@ static void run_rows(const Case* c, uint8_t* out) {
     if (is(c, "Requantize")) {
       requantize(x, 1, &linear, out, scratch);
     } else if (is(c, "RequantizeLookup")) {
-      const LookupLinear lookup = {linear, (const uint8_t (*)[256])c->inputs[4], c->inputs[5]};
+      uint16_t* ends = take(2 * c->columns); /* a run for each channel */
+      for (size_t k = 0; k < c->columns; ++k) ends[k] = (uint16_t)(k + 1);
+      const LookupLinear lookup = {linear, (const uint8_t (*)[256])c->inputs[4], c->columns, ends,
+                                   c->inputs[5]};
       requantize_lookup(x, 1, &lookup, out, scratch);
+      free(ends);
     } else {
       uint8_t* times = bytes(c->inputs[5], c->columns, 0);
       const NormLinear norm = {linear, times, norm_of(c, 6)};

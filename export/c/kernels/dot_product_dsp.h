@@ -17,15 +17,13 @@ static inline int32_t rounded_high(int32_t a, int32_t b) {
 }
 
 /* Four values from k on, of row j, or zeros. */
-static uint32_t four_of(const uint8_t* rows, size_t stride, size_t n, size_t d, size_t j,
-                        size_t k) {
+static inline uint32_t four_of(const uint8_t* rows, size_t stride, size_t n, size_t d, size_t j,
+                               size_t k) {
   uint32_t four = 0x80808080u;
-  if (j < n) {
-    if (d - k < 4) {
-      memcpy(&four, rows + j * stride + k, d - k);
-    } else {
-      four = word(rows + j * stride + k);
-    }
+  if (j < n && k + 4 <= d) {
+    four = word(rows + j * stride + k);
+  } else if (j < n) {
+    memcpy(&four, rows + j * stride + k, d - k);
   }
   return four ^ 0x80808080u;
 }

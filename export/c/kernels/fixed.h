@@ -16,8 +16,12 @@
 
 #if defined(__GNUC__)
 #define RARELY(condition) __builtin_expect(condition, 0)
+#define NARROW                                                                      \
+  __attribute__((noinline)) /* or the compiler sees that an argument was once wider \
+                             */
 #else
 #define RARELY(condition) (condition)
+#define NARROW
 #endif
 
 /* (acc * multiplier + 2^(shift-1)) >> shift within +-limit; |acc| < 2^28, 1 <= shift <= 62. */
@@ -38,7 +42,14 @@ static inline int32_t limit(int32_t x, int32_t most) {
 }
 
 /* A value as a byte: zero point 128, within 1..255. */
-static inline uint8_t byte(int32_t x) { return (uint8_t)(limit(SATURATE(x, 8), 127) + ZERO_POINT); }
+static inline uint8_t byte(int32_t x) {
+#if defined(ISA_DSP)
+  const uint32_t y = (uint32_t)__builtin_arm_usat(x + ZERO_POINT, 8);
+  return (uint8_t)(y ? y : 1);
+#else
+  return (uint8_t)(limit(x, 127) + ZERO_POINT);
+#endif
+}
 
 /* acc [count] to bytes. */
 void requantize_row(const int32_t* acc, const int32_t* multiplier, const uint8_t* shift,

@@ -39,15 +39,27 @@ static Buffers cut(void* scratch, size_t n, size_t d) {
   return b;
 }
 
-/* The multipliers with the length factor, shifted to 31 bits: see `Scale` for why. |h| * 2^31 and
- * half a unit of the shift stay below 2^62. */
+/* By how many bits x, not 0, can grow and stay within 31 of them. */
+static int room(int32_t x) {
+  const uint32_t size = x < 0 ? ~(uint32_t)x : (uint32_t)x;
+#if defined(__GNUC__)
+  return __builtin_clz(size | 1) - 1;
+#else
+  int bits = 0;
+  while (!((size | 1) << bits & 1u << 30)) ++bits;
+  return bits;
+#endif
+}
+
+/* The multipliers with the length factor, grown as far as may be: see `Scale` for why. |h| * 2^31
+ * and half a unit of the shift stay below 2^62. */
 static void scale_by_length(const Attention* p, int32_t length, size_t head, size_t d, Buffers* b) {
   for (size_t k = 0; k < d; ++k) {
-    int32_t m = (int32_t)(((int64_t)p->multiplier[head * d + k] * length + (1 << 14)) >> 15);
-    uint8_t shift = p->shift[head * d + k];
-    for (; shift < 53 && m < (1 << 30) && m >= -(1 << 30); ++shift) m *= 2;
-    b->multiplier[k] = m;
-    b->shift[k] = shift;
+    const size_t channel = head * d + k;
+    const int32_t m = (int32_t)(((int64_t)p->multiplier[channel] * length + (1 << 14)) >> 15);
+    const int most = 53 - p->shift[channel], bits = room(m) < most ? room(m) : most;
+    b->multiplier[k] = m * (1 << bits);
+    b->shift[k] = (uint8_t)(p->shift[channel] + bits);
   }
 }
 

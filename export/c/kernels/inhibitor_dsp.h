@@ -36,11 +36,12 @@ static uint32_t four_of(const uint8_t* rows, size_t stride, size_t n, size_t d, 
 }
 
 /* The same of four keys, from j on. */
-static void square_of(const uint8_t* rows, size_t stride, size_t n, size_t d, size_t j, size_t k,
-                      uint32_t square[4]) {
+static inline void square_of(const uint8_t* rows, size_t stride, size_t n, size_t d, size_t j,
+                             size_t k, uint32_t square[4]) {
   if (j + 4 <= n && k + 4 <= d) {
     const uint8_t* from = rows + j * stride + k;
-    for (size_t i = 0; i < 4; ++i, from += stride) square[i] = word(from);
+    square[0] = word(from), square[1] = word(from + stride);
+    square[2] = word(from + 2 * stride), square[3] = word(from + 3 * stride);
   } else {
     for (size_t i = 0; i < 4; ++i) square[i] = four_of(rows, stride, n, d, j + i, k);
   }
@@ -65,7 +66,7 @@ static inline uint32_t odd_pairs(uint32_t low, uint32_t high) {
 }
 
 /* A square of bytes, turned over: rows of 4 keys to columns of 4 channels. */
-static void turn(const uint32_t rows[4], uint32_t* columns) {
+static inline void turn(const uint32_t rows[4], uint32_t* columns) {
   const uint32_t a = even_pairs(rows[0], rows[1]), b = even_pairs(rows[2], rows[3]);
   const uint32_t c = odd_pairs(rows[0], rows[1]), d = odd_pairs(rows[2], rows[3]);
   columns[0] = (a & 0xffffu) | b << 16;
@@ -74,15 +75,20 @@ static void turn(const uint32_t rows[4], uint32_t* columns) {
   columns[3] = c >> 16 | (d & 0xffff0000u);
 }
 
-/* Bytes with zero point 128 to magnitudes and masks; the sum of the masks. */
-static uint32_t split(uint32_t bytes, int is_signed, uint32_t* to) {
+/* Values of a channel to magnitudes and masks; the sum of the masks is added to. */
+static inline uint32_t split(uint32_t bytes, uint32_t sum, uint32_t* to) {
   const int8x4_t value = (int8x4_t)(bytes ^ MIDDLE);
   const int8x4_t negated =
       __ssub8(0, value); /* and a flag for each byte, where it is not below 0 */
-  to[0] = (uint32_t)__sel(is_signed ? (uint8x4_t)negated : 0, (uint8x4_t)value);
+  to[0] = (uint32_t)__sel((uint8x4_t)negated, (uint8x4_t)value);
+  to[1] = (uint32_t)__sel(0xffffffffu, 0);
+  return __usada8(to[1], 0, sum);
+}
+
+/* Unsigned: negative values are 0, no mask. */
+static inline void keep_positive(uint32_t bytes, uint32_t* to) {
+  to[0] = (uint32_t)__uqsub8(bytes, MIDDLE);
   to[1] = 0;
-  if (is_signed) to[1] = (uint32_t)__sel(0xffffffffu, 0);
-  return __usad8(to[1], 0);
 }
 
 /* first [d]: -255 for each masked key. */
@@ -91,14 +97,19 @@ static void pack_values(const uint8_t* rows, size_t stride, size_t n, size_t d, 
   const size_t width = ROUND_UP(d, 8);
   uint32_t* to = packed;
   for (size_t k = 0; k < width; k += 4, first += 4) {
-    uint32_t masks[4] = {0};
-    for (size_t j = 0; j < ROUND_UP(n, 8); j += 4) {
+    uint32_t a = 0, b = 0, c = 0, e = 0;
+    for (size_t j = 0; j < ROUND_UP(n, 8); j += 4, to += 8) {
       uint32_t square[4], columns[4];
       square_of(rows, stride, n, d, j, k, square);
       turn(square, columns);
-      for (size_t i = 0; i < 4; ++i, to += 2) masks[i] += split(columns[i], is_signed, to);
+      if (is_signed) {
+        a = split(columns[0], a, to), b = split(columns[1], b, to + 2);
+        c = split(columns[2], c, to + 4), e = split(columns[3], e, to + 6);
+      } else {
+        for (size_t i = 0; i < 4; ++i) keep_positive(columns[i], to + 2 * i);
+      }
     }
-    for (size_t i = 0; i < 4; ++i) first[i] = -(int32_t)masks[i];
+    first[0] = -(int32_t)a, first[1] = -(int32_t)b, first[2] = -(int32_t)c, first[3] = -(int32_t)e;
   }
 }
 

@@ -44,11 +44,14 @@ typedef struct {
   Scale scale;
 } Linear;
 
-/* A requantized product, then channel k by row table_index[k] of table. */
+/* A requantized product, then a table: channels share them in runs, [runs], of which run_end is the
+ * channel behind the last and run_table the row of `table`. */
 typedef struct {
   Linear linear;
   const uint8_t (*table)[256];
-  const uint8_t* table_index;
+  size_t runs;
+  const uint16_t* run_end;
+  const uint8_t* run_table;
 } LookupLinear;
 
 /* Layer norm: weight * 2^7, norm_bias * 2^7 with half a unit of the shift, norm_shift + 7. */

@@ -92,15 +92,19 @@ void requantize(const uint8_t* x, size_t rows, const Linear* p, uint8_t* out, vo
   }
 }
 
+static void look_up(uint8_t* row, const LookupLinear* p) {
+  uint8_t* at = row;
+  for (size_t run = 0; run < p->runs; ++run) {
+    const uint8_t* const table = p->table[p->run_table[run]];
+    for (uint8_t* const end = row + p->run_end[run]; at != end; ++at) *at = table[*at];
+  }
+}
+
 void requantize_lookup(const uint8_t* x, size_t rows, const LookupLinear* p, uint8_t* out,
                        void* scratch) {
   const size_t outputs = p->linear.product.outputs;
   requantize(x, rows, &p->linear, out, scratch);
-  for (size_t i = 0; i < rows; ++i) {
-    const uint8_t* index = p->table_index;
-    for (const uint8_t* const end = out + outputs; out != end; ++out)
-      *out = p->table[*index++][*out];
-  }
+  for (size_t i = 0; i < rows; ++i) look_up(out + i * outputs, p);
 }
 
 void mean_pool(const uint8_t* x, size_t n, size_t channels, const Scale* p, uint8_t* out) {
