@@ -22,7 +22,8 @@ def count_tokens(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> Co
     Raises `InputError` where none does.
     """
     library = tokenizer.backend_tokenizer
-    library.no_truncation()
+    library.no_truncation()  # many tokenizer files cut and pad every text
+    library.no_padding()
     found: Counter[int] = Counter()
     for text in texts:
         found.update(library.encode(text, add_special_tokens=False).ids)

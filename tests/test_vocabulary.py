@@ -49,7 +49,8 @@ def tokenizer_of(processor: Processor = PROCESSORS[0]) -> PreTrainedTokenizerFas
     ids = {token: number for number, token in enumerate(TOKENS)}
     library.model = models.WordPiece(ids, unk_token="[UNK]")
     library.post_processor = processor
-    library.enable_truncation(4)  # many checkpoints' tokenizers cut texts
+    library.enable_truncation(4)  # many checkpoints' tokenizers cut texts and pad them
+    library.enable_padding(pad_id=TOKENS.index("[PAD]"), length=30)
     return PreTrainedTokenizerFast(
         tokenizer_object=library,
         pad_token="[PAD]",
@@ -85,7 +86,7 @@ def test_whole_texts_are_counted() -> None:
     assert counts["good"] == 4
     assert counts["film"] == 3
     assert counts["!"] == 2  # behind the tokenizer's own end of a text
-    assert counts["[CLS]"] == 0
+    assert counts["[CLS]"] == counts["[PAD]"] == 0
     assert counts["ægis"] == 1
 
 
