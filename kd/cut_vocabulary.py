@@ -8,9 +8,9 @@ from inhibi.engine.errors import MissingExtra, command
 
 EXAMPLES = """\
 examples:
-  inhibi cut-vocabulary distilbert-base-uncased --task sst2 --rows 6800 -o runs/cut
+  inhibi cut-vocabulary distilbert-base-uncased --task sst2 --rows 8000 -o runs/cut
   inhibi cut-vocabulary distilbert-base-uncased --train mine.csv --text-column review \\
-    --label-column stars --rows 6800 -o runs/cut
+    --label-column stars --rows 8000 -o runs/cut
 """
 
 OF_TABLES = ("text_column", "text_pair_column", "label_column", "encoding")
@@ -28,6 +28,11 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("checkpoint", metavar="CHECKPOINT", help="a folder or a name on the Hugging Face hub")
     add("--rows", type=positive, required=True, metavar="N", help="how many to keep")
+    add(
+        "--seen-characters",
+        action="store_true",
+        help="of single characters keep those alone that are ASCII or occur in the texts",
+    )
     add("-o", "--output", required=True, metavar="DIR", help="the folder to write")
     texts = parser.add_argument_group("texts to count over, as for qat-train; several kinds add up")
     add = texts.add_argument
@@ -62,7 +67,7 @@ def main(argv: list[str] | None = None) -> None:
     tokenizer = load_tokenizer(chosen.checkpoint)
     model = read_classifier(chosen.checkpoint)[0]
     counts = vocabulary.count_tokens(read_texts(chosen), tokenizer)
-    tokens = vocabulary.frequent_tokens(counts, tokenizer, chosen.rows)
+    tokens = vocabulary.frequent_tokens(counts, tokenizer, chosen.rows, chosen.seen_characters)
     vocabulary.cut_embeddings(model, tokenizer.convert_tokens_to_ids(tokens))
     cut = vocabulary.cut_tokenizer(tokenizer, tokens)
     write_checkpoint(model, cut, Path(chosen.output), chosen.checkpoint)

@@ -33,13 +33,17 @@ def count_tokens(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> Co
 
 
 def frequent_tokens(
-    counts: Mapping[str, int], tokenizer: PreTrainedTokenizerBase, rows: int
+    counts: Mapping[str, int],
+    tokenizer: PreTrainedTokenizerBase,
+    rows: int,
+    seen_characters: bool = False,
 ) -> list[str]:
     """The `rows` tokens to keep, in the order of their old ids.
 
-    Special and added tokens stay, and the single characters (within words, too) that are ASCII or
-    occur, so that a word of such characters never becomes unknown; then the most frequent ones, of
-    equally frequent ones those with the lower ids. Raises `InputError` where `rows` does not fit.
+    Special and added tokens stay, and single characters (within words, too), so that no word
+    becomes unknown; with `seen_characters` those alone that are ASCII or occur. Then the most
+    frequent ones, of equally frequent ones those with the lower ids. Raises `InputError` where
+    `rows` does not fit.
     """
     vocabulary: dict[str, int] = tokenizer.get_vocab()
     if rows > len(vocabulary):
@@ -48,12 +52,14 @@ def frequent_tokens(
     needed = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}
     for token in vocabulary:
         character = token.removeprefix("##")
-        if len(character) == 1 and (character.isascii() or character in occurring):
+        seen = character.isascii() or character in occurring or not seen_characters
+        if len(character) == 1 and seen:
             needed.add(token)
     if rows < len(needed):
         raise InputError(
             f"special tokens and single characters alone are {len(needed):,} rows: "
             f"{rows:,} are too few"
+            + ("" if seen_characters else " (or keep --seen-characters alone)")
         )
 
     def priority(token: str) -> tuple[bool, int, int]:

@@ -78,7 +78,7 @@ def model(request: pytest.FixtureRequest) -> PreTrainedModel:
 
 
 def kept(tokenizer: PreTrainedTokenizerFast) -> list[str]:
-    return frequent_tokens(count_tokens(COUNTED, tokenizer), tokenizer, ROWS)
+    return frequent_tokens(count_tokens(COUNTED, tokenizer), tokenizer, ROWS, seen_characters=True)
 
 
 def test_whole_texts_are_counted() -> None:
@@ -100,15 +100,22 @@ def test_special_tokens_characters_and_frequent_words_stay() -> None:
     assert tokens == [token for token in TOKENS if token in tokens]
 
 
+def test_single_characters_always_stay() -> None:
+    tokenizer = tokenizer_of()
+    tokens = frequent_tokens(count_tokens(COUNTED, tokenizer), tokenizer, len(TOKENS) - 1)
+    assert {t for t in TOKENS if len(t.removeprefix("##")) == 1} <= {*tokens}
+    assert "ø" in tokens
+
+
 def test_of_equally_frequent_words_the_first_stay() -> None:
     tokenizer = tokenizer_of()
     least = len(CHARACTERS) + 5
     counts = Counter({"movie": 2, "dull": 2, "good": 2, "warm": 3})
-    tokens = frequent_tokens(counts, tokenizer, least + 3)
+    tokens = frequent_tokens(counts, tokenizer, least + 3, True)
     new = [token for token in tokens if len(token) > 1 and token in SENTENCE.split()]
     assert new == ["dull", "good", "warm"]
     with pytest.raises(InputError, match=f"alone are {least} rows: {least - 1} are too few"):
-        frequent_tokens(counts, tokenizer, least - 1)
+        frequent_tokens(counts, tokenizer, least - 1, True)
     with pytest.raises(InputError, match=f"has {len(TOKENS)} rows: {len(TOKENS) + 1} are more"):
         frequent_tokens(counts, tokenizer, len(TOKENS) + 1)
     assert frequent_tokens(counts, tokenizer, len(TOKENS)) == TOKENS
