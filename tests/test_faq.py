@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import onnx
 import pytest
 import torch
 from huggingface_hub import constants
@@ -21,6 +22,7 @@ from transformers import PreTrainedTokenizerFast
 
 from inhibi.engine import tables
 from inhibi.engine.infer import main as infer
+from inhibi.export.c.cli import main as export_c
 from inhibi.export.cli import main as export_onnx
 from inhibi.export.graph import build, write
 from inhibi.kd import files, own_data
@@ -332,3 +334,29 @@ def _(at: Situation) -> None:
     at.patch.setenv("INHIBI_NATIVE", "0")
     write(build(tiny_student(max_tokens=300)), at.folder / "long.onnx")
     at.run(infer, "--model", str(at.folder / "long.onnx"), "good " * 290)
+
+
+@case("holds files of something else")
+def _(at: Situation) -> None:
+    at.file("notes.txt", "mine")
+    at.run(export_c, str(at.student), "-o", str(at.folder))
+
+
+@case("is not of export-c")
+def _(at: Situation) -> None:
+    at.run(export_c, str(at.student), "-o", str(at.folder / "c"))
+    at.file("c/app.c", "int app;")
+    at.run(export_c, str(at.student), "-o", str(at.folder / "c"))
+
+
+@case("--max-tokens")
+def _(at: Situation) -> None:
+    at.run(export_c, str(at.student), "-o", str(at.folder / "c"), "--max-tokens", "2")
+
+
+@case("holds another graph than")
+def _(at: Situation) -> None:
+    model = onnx.load(at.student)
+    model.graph.node.pop(2)
+    onnx.save(model, at.folder / "other.onnx")
+    at.run(export_c, str(at.folder / "other.onnx"), "-o", str(at.folder / "c"))
