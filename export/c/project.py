@@ -11,6 +11,7 @@ from onnx import numpy_helper
 from inhibi.engine.errors import InputError
 from inhibi.engine.files import sha256
 from inhibi.export.c import sources, vocabulary, wordpiece
+from inhibi.export.c.header import header
 from inhibi.export.c.parameters import Initializers
 from inhibi.export.c.program import Program, read_nodes
 from inhibi.export.read import read
@@ -44,7 +45,7 @@ def project(path: Path, max_tokens: int | None = None) -> dict[str, str]:
     texts = vocabulary.sources(made.metadata.tokenizer, made.metadata.vocabulary)
     separator = wordpiece.read(made.metadata.tokenizer).last
     texts |= {
-        "model.h": sources.header(made, origin),
+        "model.h": header(made, origin),
         "model.c": sources.model(made, separator),
         "parameters.h": sources.parameters_header(made),
         **sources.parameters_files(made),
