@@ -1,4 +1,4 @@
-"""The integers of a student's file, as `export.graph.build` was given them."""
+"""A student's file, checked to be what `export.graph.build` makes, for another form of it."""
 
 from pathlib import Path
 
@@ -9,8 +9,7 @@ from onnx import numpy_helper
 from inhibi.engine.errors import InputError
 from inhibi.engine.metadata import Metadata
 from inhibi.engine.student_file import read as read_file
-from inhibi.export.bounds import prove
-from inhibi.export.graph import ATTENTION, NORM, REQUANTIZE, build, metadata
+from inhibi.export.graph import ATTENTION, NORM, REQUANTIZE, build
 from inhibi.export.integers import (
     Classifier,
     DotProductAttention,
@@ -28,35 +27,46 @@ from inhibi.export.integers import (
 )
 
 
-def read(path: Path) -> tuple[onnx.ModelProto, Metadata, IntegerStudent]:
-    """A student's file, what it says about itself, and its integers.
+class Initializers:
+    """A file's arrays by node and name; KeyError where one is missing."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._values = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+
+    def take(self, node: str, name: str) -> np.ndarray:
+        return self._values[f"{node}.{name}"]
+
+
+def read(path: Path) -> tuple[onnx.ModelProto, Metadata, Initializers]:
+    """A student's file, what it says about itself, and its arrays, all of which are there.
 
     `InputError` where it is none, where an array has another type, shape or range than docs/SPEC.md
     gives, or where its graph is another than `build` makes of these integers.
     """
     model, described = read_file(path)
     try:
-        student = _student(_Arrays(model), described)
-        rebuilt = build(student)
+        values = Initializers(model)
+        rebuilt = build(_student(_Arrays(values), described))
+        strings = {entry.key: entry.value for entry in rebuilt.metadata_props}
         same = list(rebuilt.graph.node) == list(model.graph.node)
-        same &= metadata(student, prove(student)).shape == described.shape
+        same &= Metadata.parse(strings).shape == described.shape
     except KeyError as error:
         raise InputError(f"{path} lacks {error.args[0]}: export it again") from error
     except ValueError as error:  # shapes, types; an InputError is one, too
         raise InputError(f"{path} is damaged or of another maker: {error}") from error
     if not same:
         raise InputError(f"{path} holds another graph than export-onnx writes: export it again")
-    return model, described, student
+    return model, described, values
 
 
 class _Arrays:
-    """The file's initializers by node and name; KeyError where one is missing."""
+    """Initializers as the parts of a student."""
 
-    def __init__(self, model: onnx.ModelProto) -> None:
-        self._values = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    def __init__(self, values: Initializers) -> None:
+        self._values = values
 
     def take(self, node: str, *names: str) -> dict[str, np.ndarray]:
-        return {name: self._values[f"{node}.{name}"] for name in names}
+        return {name: self._values.take(node, name) for name in names}
 
     def weight(self, node: str) -> dict[str, np.ndarray]:
         return self.take(f"{node}.product", "weight")

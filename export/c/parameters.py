@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from inhibi.engine.errors import InputError
 from inhibi.export.c.arrays import array, identifier
+from inhibi.export.read import Initializers
 
 WIDER = 7  # bits by which multipliers and shifts grow: kernels.h, Scale
 
@@ -33,19 +33,6 @@ class Parameters:
         """Definitions of the arrays and of the structure."""
         arrays = "".join("static " + array(*item) for item in self.arrays.items())
         return f"{arrays}const {self.kind} {self.variable} = {self.structure};\n"
-
-
-class Initializers:
-    """The file's constants by name; `InputError` where one is missing."""
-
-    def __init__(self, values: dict[str, np.ndarray]) -> None:
-        self._values = values
-
-    def take(self, node: str, name: str) -> np.ndarray:
-        try:
-            return self._values[f"{node}.{name}"]
-        except KeyError:
-            raise InputError(f"the model lacks {node}.{name}: export it again") from None
 
 
 def linear(values: Initializers, name: str) -> Parameters:

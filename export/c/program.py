@@ -9,7 +9,8 @@ from inhibi.engine.metadata import Metadata
 from inhibi.export.c import parameters
 from inhibi.export.c.arena import Buffer, plan
 from inhibi.export.c.arrays import identifier
-from inhibi.export.c.parameters import Initializers, Parameters
+from inhibi.export.c.parameters import Parameters
+from inhibi.export.read import Initializers
 
 FULL = {"lo": -127, "hi": 127}
 
@@ -65,7 +66,7 @@ class Program:
         max_tokens: int,
     ) -> None:
         self.metadata, self.max_tokens = metadata, max_tokens
-        self._values = values
+        self.values = values
         self._tensors: dict[str, Tensor] = {}
         self._products = {node.name: node for node in nodes if node.operator == "MatMulInteger"}
         self.calls: list[Call] = []
@@ -105,10 +106,6 @@ class Program:
     def aliases(self, base: str) -> list[str]:
         """Other tensors in the memory of this one."""
         return [name for name, t in self._tensors.items() if t.base == base and name != base]
-
-    @property
-    def values(self) -> Initializers:
-        return self._values
 
     def _buffers(self) -> list[Buffer]:
         """Token types are read by the first call; scratch memory lives for a call."""

@@ -6,13 +6,10 @@ import tempfile
 from importlib.resources import files
 from pathlib import Path
 
-from onnx import numpy_helper
-
 from inhibi.engine.errors import InputError
 from inhibi.engine.files import sha256
 from inhibi.export.c import sources, vocabulary, wordpiece
 from inhibi.export.c.header import header
-from inhibi.export.c.parameters import Initializers
 from inhibi.export.c.program import Program, read_nodes
 from inhibi.export.read import read
 
@@ -24,7 +21,7 @@ def program(path: Path, max_tokens: int | None = None) -> Program:
 
     `InputError` where it is no student or takes fewer tokens.
     """
-    model, metadata, _ = read(path)
+    model, metadata, values = read(path)
     most = metadata.max_tokens if max_tokens is None else max_tokens
     least = 2 * metadata.texts + 1  # [CLS], and a token and [SEP] of each text
     if not least <= most <= metadata.max_tokens:
@@ -33,8 +30,7 @@ def program(path: Path, max_tokens: int | None = None) -> Program:
         raise InputError(f"{path} is for pairs and has one type of tokens: export it again")
     if not re.fullmatch("[a-z0-9_-]+", metadata.family):
         raise InputError(f"{path} is of a family with a strange name: {metadata.family!r}")
-    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    return Program(read_nodes(model), Initializers(values), metadata, most)
+    return Program(read_nodes(model), values, metadata, most)
 
 
 def project(path: Path, max_tokens: int | None = None) -> dict[str, str]:
