@@ -58,11 +58,10 @@ def main(argv: list[str] | None = None) -> None:
 
         from inhibi.kd import vocabulary
         from inhibi.kd.predict import load_tokenizer
-        from inhibi.kd.pretrained import read_classifier, write_checkpoint
+        from inhibi.kd.pretrained import read_classifier, silence_transformers, write_checkpoint
     except ImportError as error:
         raise MissingExtra("train", error.name or "torch") from error
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    silence_transformers()
     transformers.set_seed(0)  # of the head that a plain encoder gets: the same checkpoint each time
     tokenizer = load_tokenizer(chosen.checkpoint)
     model = read_classifier(chosen.checkpoint)[0]

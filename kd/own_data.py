@@ -190,12 +190,17 @@ def _parquet_rows(path: Path, columns: Sequence[str], _: str) -> Iterator[Row]:
 
     try:
         table = parquet.read_table(path)
+        _check_columns(str(path), table.column_names, columns)
+        cells = [table.column(name).to_pylist() for name in columns]
     except FileNotFoundError as error:
         raise InputError(f"no file {path}") from error
+    except InputError:
+        raise
+    except UnicodeError as error:
+        raise InputError(f"{path} has texts that are not encoded as UTF-8") from error
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is damaged or no parquet file ({error})") from error
-    _check_columns(str(path), table.column_names, columns)
-    for row in zip(*(table.column(name).to_pylist() for name in columns), strict=True):
+    for row in zip(*cells, strict=True):
         yield [_cell(value, path) for value in row]
 
 

@@ -10,12 +10,19 @@ from transformers import (
     AutoModelForSequenceClassification,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    logging,
 )
 
 from inhibi.engine.errors import InputError
 from inhibi.kd.data import Task
 from inhibi.kd.families import parts
 from inhibi.kd.student import load, read_config
+
+
+def silence_transformers() -> None:
+    """Leave only errors on standard error: what else it reports of a checkpoint, commands check."""
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
 
 
 def load_pretrained(name: str, task: Task, trained: bool) -> PreTrainedModel:

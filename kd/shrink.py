@@ -39,15 +39,12 @@ def main(argv: list[str] | None = None) -> None:
     """Run `inhibi shrink`."""
     chosen = options(argv)
     try:
-        import transformers
-
         from inhibi.kd.predict import load_tokenizer
-        from inhibi.kd.pretrained import read_classifier, write_checkpoint
+        from inhibi.kd.pretrained import read_classifier, silence_transformers, write_checkpoint
         from inhibi.kd.smaller import Shape, smaller
     except ImportError as error:
         raise MissingExtra("train", error.name or "torch") from error
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    silence_transformers()
     tokenizer = load_tokenizer(chosen.checkpoint)
     shape = Shape(chosen.layers, chosen.hidden, chosen.heads, chosen.intermediate, chosen.tokens)
     model = smaller(read_classifier(chosen.checkpoint)[0], shape)

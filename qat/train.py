@@ -123,12 +123,11 @@ def main(argv: list[str] | None = None) -> None:
     chosen = options(argv)
     try:
         import brevitas  # noqa: F401
-        import torch  # noqa: F401
-        import transformers
+
+        from inhibi.kd.pretrained import silence_transformers
     except ImportError as error:
         raise MissingExtra("train", error.name or "torch") from error
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    silence_transformers()
     with room_in(Path(chosen.out)):
         run_stages(chosen)
 

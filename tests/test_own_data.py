@@ -186,6 +186,14 @@ def test_labels_that_training_has_not(table: Path, tmp_path: Path) -> None:
         read(table, other=str(other))
 
 
+def test_a_parquet_file_whose_texts_are_no_utf_8(tmp_path: Path) -> None:
+    texts = pa.array([b"\xff"] * 9).cast(pa.string(), safe=False)
+    columns = {"review": texts, "verdict": pa.array(["good"] * 9)}
+    parquet.write_table(pa.table(columns), tmp_path / "mine.parquet")
+    with pytest.raises(InputError, match="has texts that are not encoded as UTF-8"):
+        read(tmp_path / "mine.parquet")
+
+
 def test_a_table_that_is_too_large(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_data, "LARGEST", 1000)
     with pytest.raises(InputError, match="training reads 0 at most: take a sample"):
