@@ -96,7 +96,7 @@ def length_factor(n0: float, value: Tensor, valid: Tensor | None) -> Tensor | fl
 def manhattan(query: Tensor, key: Tensor) -> Tensor:
     """S_ij = sum_k |q_ik - k_jk|: [B,H,T,T] from [B,H,T,d]."""
     if not _worth_compiling(query, key):
-        return _in_blocks(_scores, query, key)
+        return _in_blocks(_scores, query, key.transpose(2, 3))
     out: Tensor = _Manhattan.apply(query.flatten(0, 1), key.flatten(0, 1))
     return out.unflatten(0, query.shape[:2])
 
@@ -156,9 +156,10 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # Shapes below: query, key, value [G,T,d] for G = B*H groups (or the heads of one sentence),
-# scores and z [G,T,T].
-def _scores(query: Tensor, key: Tensor) -> Tensor:
-    return (query.unsqueeze(2) - key.unsqueeze(1)).abs().sum(-1)
+# scores and z [G,T,T]. What is called columns is [G,d,T]: a sum over d then adds vectors of
+# neighbouring keys, a sum over T those of a token's entries, and no lanes of a register are summed.
+def _scores(query: Tensor, key_columns: Tensor) -> Tensor:
+    return (query.unsqueeze(3) - key_columns.unsqueeze(1)).abs().sum(2)
 
 
 def _scores_gradient(gradient: Tensor, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
@@ -172,18 +173,25 @@ def _inhibit(value: Tensor, z: Tensor, signed: bool) -> Tensor:
 
 
 def _inhibit_gradient(
-    gradient: Tensor, value: Tensor, z: Tensor, signed: bool
+    gradient: Tensor, size: Tensor, size_columns: Tensor, sign_columns: Tensor, z: Tensor
 ) -> tuple[Tensor, Tensor]:
-    v, z, g = value.unsqueeze(1), z.unsqueeze(-1), gradient.unsqueeze(2)
-    passes = torch.where((v.abs() if signed else v) > z, g, 0.0)
-    return passes.sum(1), -((passes * torch.sign(v)) if signed else passes).sum(-1)
+    """size: what inhibition takes z from, |v| or v; sign: which way it draws v."""
+    passes = torch.where(size.unsqueeze(1) > z.unsqueeze(3), gradient.unsqueeze(2), 0.0)
+    drawn = gradient.unsqueeze(3) * sign_columns.unsqueeze(1)
+    drawn = torch.where(size_columns.unsqueeze(1) > z.unsqueeze(2), drawn, 0.0)
+    return passes.sum(1), -drawn.sum(2)
+
+
+def _columns(x: Tensor) -> Tensor:
+    """[G,d,T] from [G,T,d], laid out so."""
+    return x.transpose(1, 2).contiguous()
 
 
 class _Manhattan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor) -> Tensor:
         ctx.save_for_backward(query, key)
-        return _compiled(_scores)(query, key)
+        return _compiled(_scores)(query, _columns(key))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
@@ -200,8 +208,9 @@ class _Inhibit(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         value, z = ctx.saved_tensors
-        gradients = _compiled(_inhibit_gradient)(gradient.contiguous(), value, z, ctx.signed)
-        return *gradients, None
+        size, sign = (value.abs(), value.sign()) if ctx.signed else (value, torch.ones_like(value))
+        inputs = (gradient.contiguous(), size, _columns(size), _columns(sign), z)
+        return *_compiled(_inhibit_gradient)(*inputs), None
 
 
 def _inhibitor_attention(
