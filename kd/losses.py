@@ -32,6 +32,12 @@ def soft_loss(logits: Tensor, goal: Tensor, temperature: float) -> Tensor:
     return loss / mean_of_all(torch.tensor(len(logits), device=logits.device))
 
 
+def consistency_loss(one: Tensor, other: Tensor) -> Tensor:
+    """Mean of the divergences either way between two passes' logits (R-Drop, arXiv 2106.14448);
+    for one logit (regression) the mean squared difference."""
+    return (soft_loss(one, other, 1.0) + soft_loss(other, one, 1.0)) / 2
+
+
 def vector_loss(made: Tensor, goal: Tensor) -> Tensor:
     """|made - goal|^2 / |goal|^2 of embeddings [B,C], over the batch."""
     return (made - goal).square().sum() / mean_of_all(goal.square().sum())

@@ -16,7 +16,14 @@ from transformers import PreTrainedModel
 from inhibi.kd.attention import many_answers
 from inhibi.kd.contexts import layer_context, recorded
 from inhibi.kd.families import parts, some_layers
-from inhibi.kd.losses import relation_loss, relative_error, soft_loss, task_loss, vector_loss
+from inhibi.kd.losses import (
+    consistency_loss,
+    relation_loss,
+    relative_error,
+    soft_loss,
+    task_loss,
+    vector_loss,
+)
 from inhibi.kd.predict import Answer, answer
 from inhibi.kd.recipe import Distillation
 from inhibi.kd.shapes import projections
@@ -38,10 +45,23 @@ class Objective(nn.Module):
 
 
 class TaskObjective(Objective):
-    """Plain fine-tuning: cross entropy, or squared error for regression."""
+    """Fine-tuning: cross entropy, or squared error for regression; with `consistency` two passes
+    under different dropout, and the weighted divergence between them."""
+
+    def __init__(self, model: nn.Module, consistency: float = 0.0) -> None:
+        super().__init__(model)
+        self.consistency = consistency
 
     def forward(self, labels: Tensor, **inputs: Tensor) -> Tensor:
-        return task_loss(convert_to_fp32(self.model(**inputs).logits), labels)
+        if not self.consistency:
+            return task_loss(self._logits(inputs), labels)
+        both = self._logits({name: torch.cat([x, x]) for name, x in inputs.items()})
+        divergence = consistency_loss(*both.chunk(2))
+        return task_loss(both, torch.cat([labels, labels])) + self.consistency * divergence
+
+    def _logits(self, inputs: dict[str, Tensor]) -> Tensor:
+        made: Tensor = convert_to_fp32(self.model(**inputs).logits)
+        return made
 
 
 class AlignObjective(Objective):

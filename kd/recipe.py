@@ -48,6 +48,14 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Finetuning(Stage):
+    """consistency: weight of the divergence between two passes with different dropout (R-Drop,
+    arXiv 2106.14448), which double a step's work; 0: one pass."""
+
+    consistency: float = 0.0
+
+
+@dataclass(frozen=True)
 class Alignment(Stage):
     """fitted: gamma, alpha and beta start from the teacher's statistics (`inhibi.kd.scalars`)
     instead of the recipe's values."""
@@ -110,10 +118,10 @@ class Recipe:
     task_agnostic: bool = False
     layers: tuple[int, ...] = ()
     inhibitor: InhibitorSettings = field(default_factory=InhibitorSettings)
-    teacher: Stage = field(default_factory=Stage)
+    teacher: Finetuning = field(default_factory=Finetuning)
     align: Alignment = field(default_factory=Alignment)
     distill: Distillation = field(default_factory=Distillation)
-    finetune: Stage = field(default_factory=Stage)
+    finetune: Finetuning = field(default_factory=Finetuning)
     qat: Quantization = field(default_factory=Quantization)
     sha256: str = ""
 
@@ -130,10 +138,10 @@ class Recipe:
 
 TABLES: dict[str, type] = {
     "inhibitor": InhibitorSettings,
-    "teacher": Stage,
+    "teacher": Finetuning,
     "align": Alignment,
     "distill": Distillation,
-    "finetune": Stage,
+    "finetune": Finetuning,
     "qat": Quantization,
 }
 

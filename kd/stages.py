@@ -21,7 +21,9 @@ FITTED, FITTED_TOKENS = 32, 32
 def teacher_stage(run: Run, name: str) -> PreTrainedModel:
     """Fine-tune the checkpoint `name` on the task, or take it as it is where steps = 0."""
     if not run.finished("teacher"):
-        train(run, "teacher", run.recipe.teacher, TaskObjective(run.load_teacher(name)))
+        stage = run.recipe.teacher
+        objective = TaskObjective(run.load_teacher(name), stage.consistency)
+        train(run, "teacher", stage, objective)
     return load(run.folder / "teacher")
 
 
@@ -84,5 +86,6 @@ def finetune_stage(run: Run, student: PreTrainedModel) -> PreTrainedModel:
     if not run.recipe.finetune.steps:
         return student
     if not run.finished("finetune"):
-        train(run, "finetune", run.recipe.finetune, TaskObjective(student))
+        stage = run.recipe.finetune
+        train(run, "finetune", stage, TaskObjective(student, stage.consistency))
     return load(run.folder / "finetune")

@@ -13,9 +13,21 @@ from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.contexts import layer_context, recorded
 from inhibi.kd.examples import NO_LABEL
 from inhibi.kd.families import parts
-from inhibi.kd.losses import relation_loss, relative_error, soft_loss, task_loss
+from inhibi.kd.losses import (
+    consistency_loss,
+    relation_loss,
+    relative_error,
+    soft_loss,
+    task_loss,
+)
+from inhibi.kd.objectives import TaskObjective
 from inhibi.kd.student import make_student
 from inhibi.kd.training import check_weights
+
+
+def softmax(row: list[float]) -> list[float]:
+    total = sum(map(math.exp, row))
+    return [math.exp(x) / total for x in row]
 
 
 def test_soft_loss_is_the_divergence_at_a_temperature() -> None:
@@ -30,6 +42,31 @@ def test_soft_loss_is_the_divergence_at_a_temperature() -> None:
 
 def test_soft_loss_of_a_regression_is_the_squared_difference() -> None:
     assert soft_loss(torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [4.0]]), 3.0).item() == 2.5
+
+
+def test_consistency_is_the_mean_divergence_of_two_passes() -> None:
+    torch.manual_seed(0)
+    objective = TaskObjective(tiny_bert().train(), consistency=3.0)
+    inputs = {"input_ids": torch.tensor([[2, 5, 6, 3], [2, 7, 8, 3]])}
+    labels = torch.tensor([0, 1])
+    torch.manual_seed(1)
+    loss = objective(labels=labels, **inputs).item()
+    torch.manual_seed(1)
+    logits = objective.model(input_ids=inputs["input_ids"].repeat(2, 1)).logits.tolist()
+    one, other = ([softmax(row) for row in half] for half in (logits[:2], logits[2:]))
+    assert one != other
+    divergence = sum(
+        (p - q) * math.log(p / q) / 2
+        for a, b in zip(one, other, strict=True)
+        for p, q in zip(a, b, strict=True)
+    )
+    entropy = -sum(math.log(half[i][i]) for half in (one, other) for i in range(2))
+    assert loss == pytest.approx(entropy / 4 + 3 * divergence / 2, rel=1e-5)
+
+
+def test_consistency_of_a_regression_is_the_squared_difference() -> None:
+    made = consistency_loss(torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [4.0]]))
+    assert made.item() == 2.5
 
 
 def test_unlabelled_examples_do_not_count() -> None:
