@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny_teacher import tiny_bert, tiny_tokenizer
+from tiny_teacher import save_teacher, tiny_bert, tiny_tokenizer
 
 from inhibi.engine.errors import InputError
+from inhibi.kd import stages
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.contexts import layer_context, recorded
+from inhibi.kd.data import find_task
 from inhibi.kd.examples import NO_LABEL
 from inhibi.kd.families import parts
 from inhibi.kd.losses import (
@@ -21,6 +23,8 @@ from inhibi.kd.losses import (
     task_loss,
 )
 from inhibi.kd.objectives import TaskObjective
+from inhibi.kd.recipe import Finetuning, Recipe
+from inhibi.kd.run import Run
 from inhibi.kd.student import make_student
 from inhibi.kd.training import check_weights
 
@@ -67,6 +71,23 @@ def test_consistency_is_the_mean_divergence_of_two_passes() -> None:
 def test_consistency_of_a_regression_is_the_squared_difference() -> None:
     made = consistency_loss(torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [4.0]]))
     assert made.item() == 2.5
+
+
+def test_the_recipe_says_how_much_consistency_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    monkeypatch.setattr(stages, "load", lambda folder: None)
+    monkeypatch.setattr(
+        stages, "train", lambda run, name, stage, made: found.append((name, made.consistency))
+    )
+    teacher, finetune = (Finetuning(steps=1, consistency=weight) for weight in (1.0, 2.0))
+    task, recipe = find_task("sst2"), Recipe(teacher=teacher, finetune=finetune)
+    run = Run(tmp_path / "run", recipe, task, None, (), tiny_tokenizer())
+    save_teacher(tmp_path / "teacher")
+    stages.teacher_stage(run, str(tmp_path / "teacher"))
+    stages.finetune_stage(run, tiny_bert())
+    assert found == [("teacher", 1.0), ("finetune", 2.0)]
 
 
 def test_unlabelled_examples_do_not_count() -> None:
