@@ -22,8 +22,8 @@ class Stage:
     joined training sentences of one label, mixed in. whole: how many times a pass meets the texts
     again that are no part of another (of single texts). warmup: share of the steps.
     save_steps: steps between resumable checkpoints. bf16: products in bfloat16, on processors and
-    GPUs that have it about twice as fast; not for quantization-aware training, whose integers need
-    the bits.
+    GPUs that have it about twice as fast (others take float32); not for quantization-aware
+    training, whose integers need the bits.
     """
 
     steps: int = 0

@@ -5,7 +5,7 @@ tokenizer) and writes metrics.json last: a folder with metrics.json is a finishe
 """
 
 import json
-import sys
+import platform
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from safetensors import safe_open
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments
 
-from inhibi.engine.errors import InputError
+from inhibi.engine.errors import InputError, say
 from inhibi.kd import processes
 from inhibi.kd.examples import Padding, batches, label_ids, steps_within
 from inhibi.kd.files import write_json
@@ -48,10 +48,10 @@ def _train(run: Run, name: str, stage: Stage, objective: Objective) -> list[dict
     examples = run.examples(stage, task=not agnostic)
     lengths, size = examples.lengths(), (stage.batch_size, stage.batch_tokens)
     stage = replace(stage, steps=steps_within(lengths, stage.steps, stage.passes, *size))
-    print(f"{name}: {stage.steps} steps", file=sys.stderr)
+    say(f"{name}: {stage.steps} steps")
     trainer = BatchTrainer(
         model=objective,
-        args=arguments(folder, stage, run.recipe.seed),
+        args=arguments(folder, in_supported_precision(name, stage), run.recipe.seed),
         train_dataset=examples,
         data_collator=Padding(run.pad, run.task.labels is None),
         train_batches=batches(lengths, stage.steps, *size, run.recipe.seed),
@@ -137,6 +137,24 @@ def last_checkpoint(folder: Path) -> str | None:
             continue
         return str(checkpoint)
     return None
+
+
+def in_supported_precision(name: str, stage: Stage) -> Stage:
+    """The stage, in float32 where bfloat16 would only be emulated."""
+    if not stage.bf16 or has_bfloat16():
+        return stage
+    say(f"note: {name} runs in float32: here bfloat16 would be emulated, and slower")
+    return replace(stage, bf16=False)
+
+
+def has_bfloat16() -> bool:
+    """Whether the GPU, or without one the processor, has instructions for products in bfloat16:
+    torch emulates them elsewhere, at a fraction of float32's speed."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if platform.machine() in ("x86_64", "AMD64"):
+        return bool(torch.cpu._is_avx512_bf16_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def arguments(folder: Path, stage: Stage, seed: int) -> TrainingArguments:

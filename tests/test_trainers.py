@@ -1,6 +1,8 @@
 """The distillation losses against plain formulas."""
 
 import math
+import platform
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from safetensors.torch import save_file
 from tiny_teacher import save_teacher, tiny_bert, tiny_tokenizer
 
 from inhibi.engine.errors import InputError
-from inhibi.kd import stages
+from inhibi.kd import stages, training
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.contexts import layer_context, recorded
 from inhibi.kd.data import find_task
@@ -26,7 +28,7 @@ from inhibi.kd.objectives import TaskObjective
 from inhibi.kd.recipe import Finetuning, Recipe
 from inhibi.kd.run import Run
 from inhibi.kd.student import make_student
-from inhibi.kd.training import check_weights
+from inhibi.kd.training import check_weights, has_bfloat16, in_supported_precision
 
 
 def softmax(row: list[float]) -> list[float]:
@@ -139,3 +141,26 @@ def test_a_checkpoint_without_some_of_the_weights_is_refused(tmp_path: Path) -> 
     save_file({"weight": model.weight.detach()}, checkpoint / "model.safetensors")
     with pytest.raises(InputError, match=f"lacks bias.*delete {tmp_path / 'qat'} to start"):
         check_weights(model, str(checkpoint))
+
+
+@pytest.mark.skipif(
+    torch.cuda.is_available() or platform.system() != "Linux" or platform.machine() != "x86_64",
+    reason="compares with what Linux says of an x86 processor",
+)
+def test_bfloat16_is_the_processors_own() -> None:
+    flags = Path("/proc/cpuinfo").read_text().partition("flags")[2].partition("\n")[0].split()
+    assert has_bfloat16() == ("avx512_bf16" in flags)
+
+
+def test_without_bfloat16_a_stage_runs_in_float32_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    half = Finetuning(steps=7, bf16=True, consistency=2.0)
+    monkeypatch.setattr(training, "has_bfloat16", lambda: True)
+    assert in_supported_precision("teacher", half) == half
+    monkeypatch.setattr(training, "has_bfloat16", lambda: False)
+    full = in_supported_precision("teacher", half)
+    assert full == replace(half, bf16=False)
+    assert in_supported_precision("teacher", full) == full
+    printed = capsys.readouterr().err
+    assert printed.count("note: teacher runs in float32") == 1
