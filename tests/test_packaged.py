@@ -56,9 +56,9 @@ def test_the_scores_are_those_of_this_file(name: str, scores: dict) -> None:  # 
     assert file.stat().st_size <= BYTES[name]
 
 
-def test_its_recipe_is_the_packaged_one(student: Model, scores: dict) -> None:  # type: ignore[type-arg]
-    recipe = read_recipe(scores["recipe"])
-    assert student.metadata.provenance["recipe_sha256"] == recipe.sha256
+def test_its_recipe_stands_beside_it(name: str, student: Model, scores: dict) -> None:  # type: ignore[type-arg]
+    recipe = read_recipe(students()[name].with_suffix(".toml"))
+    assert student.metadata.provenance["recipe_sha256"] == recipe.sha256 == scores["recipe_sha256"]
 
 
 def test_no_float_between_ids_and_logits(name: str) -> None:
