@@ -5,6 +5,7 @@
 
 RUN needs no more than the stages that the trial is about. Only scores on examples held back from
 training (the recipe's held_back) are taken: the validation split is for final results alone.
+With --fidelity the student's answers are compared with its teacher's (`benchmarks.fidelity`).
 """
 
 import argparse
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fidelity import add_held_back, fidelity
 from benchmarks.run_result import STAGES, read_stage
 from inhibi.engine.errors import InputError, command
 from inhibi.kd.files import write_json
@@ -23,6 +25,8 @@ def main(argv: list[str] | None = None) -> None:
     """Run `python -m benchmarks.ablation`."""
     chosen = _options(argv)
     made = {"name": chosen.name, "change": chosen.change, **trial(chosen.run)}
+    if chosen.fidelity:
+        made["fidelity"] = fidelity(chosen.run, chosen.held_back, chosen.data_dir)
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     write_json(chosen.output, made)
 
@@ -68,6 +72,8 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     add("--name", required=True, help="the part of the method, the same for trials to compare")
     add("--change", required=True, help="what this trial does, in a few words")
     add("-o", "--output", type=Path, required=True, metavar="FILE", help="the JSON to write")
+    add("--fidelity", action="store_true", help="compare the student's answers with its teacher's")
+    add_held_back(parser)
     return parser.parse_args(argv)
 
 

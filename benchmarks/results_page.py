@@ -18,7 +18,7 @@ from benchmarks.bootstrap import RESAMPLES
 from benchmarks.results_embedding import embeddings
 from benchmarks.results_papers import papers
 from benchmarks.results_plot import plot
-from benchmarks.results_tables import ablations, floors, models, provenance
+from benchmarks.results_tables import ablations, fidelities, floors, models, provenance
 from inhibi.engine.errors import command
 
 ROOT = Path(__file__).parent.parent
@@ -65,6 +65,12 @@ ABLATIONS = """\
 
 Accuracy in percent after each stage, on examples held back from training (the validation
 split is for the tables above alone), and the loss that was logged last.
+"""
+
+FIDELITY = """\
+Students beside their teachers on the same examples: all of them, those that are no part of another
+text (the validation split is of that kind), and these joined (`python -m benchmarks.fidelity`).
+Divergence is the Kullback-Leibler divergence of the student's probabilities, in nats.
 """
 
 
@@ -123,8 +129,15 @@ def read_trials(folder: Path) -> dict[str, list[Mapping[str, Any]]]:
 def _ablations(trials: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     if not trials:
         return ""
-    tables = (f"### {task}\n\n{ablations(found)}" for task, found in trials.items())
+    tables = (
+        f"### {task}\n\n{ablations(found)}{_fidelities(found)}" for task, found in trials.items()
+    )
     return "\n\n".join([ABLATIONS.strip(), *tables])
+
+
+def _fidelities(trials: Sequence[Mapping[str, Any]]) -> str:
+    found = {trial["change"]: trial["fidelity"] for trial in trials if "fidelity" in trial}
+    return f"\n\n{FIDELITY.strip()}\n\n{fidelities(found)}" if found else ""
 
 
 def _provenance(results: Mapping[str, Runs]) -> str:

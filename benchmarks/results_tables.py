@@ -188,3 +188,20 @@ def _stage(stage: Mapping[str, Any] | None) -> str:
     score = next(iter(stage["score"].values()))
     loss = "" if stage["loss"] is None else f", loss {stage['loss']:.3g}"
     return f"{100 * score:.2f} ({stage['steps']:,} steps{loss})"
+
+
+def fidelities(trials: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """One line a trial and set of held-back examples: see `benchmarks.fidelity`."""
+    rows = [
+        [
+            trial,
+            name,
+            f"{found['examples']:,}",
+            *(f"{100 * found[share]:.2f}" for share in ("teacher", "student", "equal")),
+            f"{found['divergence']:.4f}",
+        ]
+        for trial, sets in trials.items()
+        for name, found in sets.items()
+    ]
+    shares = ["teacher, %", "student, %", "equal, %"]
+    return table(["", "held back", "examples", *shares, "divergence"], rows)

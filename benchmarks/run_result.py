@@ -67,7 +67,7 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
     described = read(run)
     task = find_task(described["task"])
     stages = {name: found for name in STAGES if (found := read_stage(run / name))}
-    student = next((name for name in reversed(FLOAT_STAGES) if name in stages), None)
+    student = float_student(run)
     if student is None or "qat" not in stages:
         raise InputError(f"{run} is not finished: run qat-train --out {run} --resume")
     paths = {name: run / name for name in dict.fromkeys(("teacher", student)) if name in stages}
@@ -118,6 +118,11 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
         model["microjoules"] = estimated.get(name)
     where = {"technology": TECHNOLOGY, "memory": WEIGHTS_FROM_DRAM.name}
     return made | {"energy": where | {"tokens": float(np.mean(lengths))}}
+
+
+def float_student(run: Path) -> str | None:
+    """The run's last finished float stage that has a student."""
+    return next((name for name in reversed(FLOAT_STAGES) if read_stage(run / name)), None)
 
 
 def microjoules(made: Mapping[str, Any], file: Path, lengths: Sequence[int]) -> dict[str, float]:
