@@ -21,7 +21,7 @@ from benchmarks.scoring import Scored, score_sets
 from inhibi.engine.checkpoint import Checkpoint
 from inhibi.engine.errors import InputError, command
 from inhibi.engine.text import Tokenizer
-from inhibi.eval.examples import Examples
+from inhibi.eval.examples import Examples, of_rows
 from inhibi.kd.data import Task, find_task, load_split
 from inhibi.kd.held_back import hold_back, wholes
 from inhibi.qat.record import read
@@ -64,17 +64,12 @@ def held_back_sets(
     _, rows = hold_back(load_split(task, "train", data_dir), task, share)
     if not len(rows):
         raise InputError(f"nothing of {task.name} is held back: name a larger --held-back")
-
-    def some(numbers: list[int] | range) -> Examples:
-        chosen = rows.select(numbers)
-        return Examples(task.texts(chosen), list(chosen["label"]), task.labels, [])
-
-    sets = {"all": some(range(len(rows)))}
+    sets = {"all": of_rows(task, rows, [])}
     if len(task.columns) > 1:
         return sets
-    sets["whole"] = some(wholes(rows[task.columns[0]]))
-    longer = joined_examples(task, sets["whole"], tokenizer)
-    return sets | {f"joined {n}": texts for n, texts in longer.items() if n == JOINED}
+    sets["whole"] = of_rows(task, rows.select(wholes(rows[task.columns[0]])), [])
+    longer = joined_examples(task, sets["whole"], tokenizer, [JOINED])
+    return sets | {f"joined {n}": texts for n, texts in longer.items()}
 
 
 def _compare(rows: Examples, goal: Scored, made: Scored) -> dict[str, float]:
@@ -84,7 +79,7 @@ def _compare(rows: Examples, goal: Scored, made: Scored) -> dict[str, float]:
         "examples": len(references),
         "teacher": float((np.array(goal.predictions) == references).mean()),
         "student": float((np.array(made.predictions) == references).mean()),
-        "equal": float((np.array(made.predictions) == np.array(goal.predictions)).mean()),
+        "equal": made.equal(goal) or 0.0,  # never None: the task has labels
         "divergence": float((np.exp(wanted) * (wanted - ours)).sum(1).mean()),
     }
 

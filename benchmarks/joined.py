@@ -16,7 +16,9 @@ SEED = 0
 Count = Callable[[str], int]
 
 
-def joined_examples(task: Task, rows: Examples, tokenizer: Tokenizer) -> dict[int, Examples]:
+def joined_examples(
+    task: Task, rows: Examples, tokenizer: Tokenizer, lengths: Sequence[int] = LENGTHS
+) -> dict[int, Examples]:
     """By length, of those that the tokenizer does not cut; nothing for other tasks.
 
     They depend on the examples and the tokenizer alone: all models of a task get the same texts.
@@ -27,7 +29,7 @@ def joined_examples(task: Task, rows: Examples, tokenizer: Tokenizer) -> dict[in
     def tokens(text: str) -> int:
         return tokenizer.encode(text).whole
 
-    fitting = [n for n in LENGTHS if (1 + SLACK) * n < tokenizer.max_tokens]
+    fitting = [n for n in lengths if (1 + SLACK) * n < tokenizer.max_tokens]
     return {n: _examples(rows, n, tokens) for n in fitting}
 
 

@@ -32,6 +32,11 @@ def examples(task: Task, split: str, data_dir: str | None, limit: int | None) ->
     rows = rows.select(range(min(limit or len(rows), len(rows))))
     if not len(rows):
         raise InputError(f"{task.name} {split} has no examples")
+    return of_rows(task, rows, notes)
+
+
+def of_rows(task: Task, rows: "Dataset", notes: list[str]) -> Examples:
+    """All of the rows."""
     # The data's own names where it carries them; plain integers have the task's order.
     names = getattr(rows.features["label"], "names", None) or task.labels
     return Examples(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_teacher import save_data, save_teacher, tiny_bert
+from tiny_teacher import save_data, save_record, save_teacher, tiny_bert
 
 from benchmarks import ablation, fidelity
 from benchmarks.results_page import page
@@ -27,11 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     teacher = tiny_bert(seed=1)
     save_teacher(folder / "teacher", teacher)
     save_teacher(folder / "distill", make_student(teacher, InhibitorSettings()))
-    for stage in ("teacher", "distill"):
-        metrics = {"steps": 10, "split": "held back", "score": {"accuracy": 0.5}, "log": []}
-        (folder / stage / "metrics.json").write_text(json.dumps(metrics))
-    described = {"task": "sst2", "recipe": "best", "recipe_sha256": "ab", "seed": 3}
-    (folder / "run.json").write_text(json.dumps(described))
+    save_record(folder, ("teacher", "distill"))
     return folder
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_teacher import save_data, save_teacher, tiny_bert, tiny_tokenizer
+from tiny_teacher import save_data, save_record, save_teacher, tiny_bert, tiny_tokenizer
 
 from benchmarks import experiments, run_result
 from benchmarks.joined import join
@@ -45,12 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             made.train()(**tiny_tokenizer()("a good film with a bad plot", return_tensors="pt"))
         (folder / stage).mkdir()
         save_teacher(folder / stage, made)  # type: ignore[arg-type]
-    for stage in ("teacher", "distill", "qat", "ptq"):
-        log = [] if stage == "ptq" else [{"loss": 1.0}, {"train_runtime": 30.0}]
-        metrics = {"steps": 10, "split": "held back", "score": {"accuracy": 0.5}, "log": log}
-        (folder / stage / "metrics.json").write_text(json.dumps(metrics))
-    described = {"task": "sst2", "recipe": "best", "recipe_sha256": "ab", "seed": 3}
-    (folder / "run.json").write_text(json.dumps(described | {"teacher": "tiny"}))
+    save_record(folder, ("teacher", "distill", "qat", "ptq"))
     return folder
 
 

@@ -1,5 +1,7 @@
 """Small random checkpoints and data folders, made where a test needs them."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -72,6 +74,16 @@ def save_teacher(folder: Path, model: PreTrainedModel | None = None) -> Path:
     (model or tiny_bert()).save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
     return folder
+
+
+def save_record(folder: Path, stages: Sequence[str]) -> None:
+    """run.json and the stages' metrics.json of a run of recipe best; "ptq" does not train."""
+    for stage in stages:
+        log = [] if stage == "ptq" else [{"loss": 1.0}, {"train_runtime": 30.0}]
+        metrics = {"steps": 10, "split": "held back", "score": {"accuracy": 0.5}, "log": log}
+        (folder / stage / "metrics.json").write_text(json.dumps(metrics))
+    described = {"task": "sst2", "recipe": "best", "recipe_sha256": "ab", "seed": 3}
+    (folder / "run.json").write_text(json.dumps(described | {"teacher": "tiny"}))
 
 
 def save_data(folder: Path, count: int = 64) -> Path:
