@@ -61,6 +61,14 @@ def some_layers(model: nn.Module, layers: Sequence[int] | None) -> tuple[LayerPa
     return found if layers is None else tuple(found[i] for i in layers)
 
 
+def freeze_embeddings(model: nn.Module) -> None:
+    """Take the embedding tables and their norm out of training."""
+    found = parts(model)
+    for module in (found.word, found.position, found.token_type, found.embedding_norm):
+        if module is not None:
+            module.requires_grad_(False)
+
+
 def keep_layers(model: Any, layers: Sequence[int]) -> None:
     """Drop every encoder layer but these (0-based)."""
     encoder = model.bert.encoder if hasattr(model, "bert") else model.distilbert.transformer

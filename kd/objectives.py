@@ -25,7 +25,7 @@ from inhibi.kd.losses import (
     vector_loss,
 )
 from inhibi.kd.predict import Answer, answer
-from inhibi.kd.recipe import Distillation
+from inhibi.kd.recipe import Losses
 from inhibi.kd.shapes import projections
 
 
@@ -109,7 +109,7 @@ class DistillObjective(Objective):
         self,
         model: nn.Module,
         teacher: nn.Module,
-        weights: Distillation,
+        weights: Losses,
         layers: Sequence[int],
         source: PreTrainedModel | None = None,
     ) -> None:

@@ -64,7 +64,7 @@ class Alignment(Stage):
 
 
 @dataclass(frozen=True)
-class Distillation(Stage):
+class Losses(Stage):
     """Adds the losses' weights (arXiv 2503.15983, E2) and the soft probabilities' temperature.
 
     relation: weight of the cosines between the hidden states of a sentence's tokens (similarity
@@ -79,7 +79,15 @@ class Distillation(Stage):
 
 
 @dataclass(frozen=True)
-class Quantization(Distillation):
+class Distillation(Losses):
+    """frozen_embeddings: the student keeps the embeddings it begins with. Trained, the rows of rare
+    words move far at each meeting, those of unmet words never, and the two drift apart."""
+
+    frozen_embeddings: bool = False
+
+
+@dataclass(frozen=True)
+class Quantization(Losses):
     """Adds calibration: batches that set the activations' scales, and their percentile.
 
     own_teacher: the float student teaches instead of the teacher, so that the integers answer as

@@ -6,7 +6,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from inhibi.kd.examples import Padding, cut
-from inhibi.kd.families import parts
+from inhibi.kd.families import freeze_embeddings, parts
 from inhibi.kd.objectives import AlignObjective, DistillObjective, TaskObjective
 from inhibi.kd.run import Run
 from inhibi.kd.scalars import fit_scalars
@@ -76,6 +76,8 @@ def distill_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) 
         if len(layers) < teacher.config.num_hidden_layers:
             named = ", ".join(map(str, layers))
             print(f"distill: hidden states of the teacher's layers {named}", file=sys.stderr)
+        if stage.frozen_embeddings:
+            freeze_embeddings(student)
         objective = DistillObjective(student, teacher, stage, layers)
         train(run, "distill", stage, objective, run.embedder(teacher))
     return load(run.folder / "distill")
