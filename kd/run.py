@@ -1,5 +1,6 @@
 """One run of `qat-train`: what it was started with, checked before any work."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from inhibi.kd.predict import load_tokenizer
 from inhibi.kd.pretrained import is_inhibitor, load_pretrained, load_student, stage_of
 from inhibi.kd.recipe import Recipe, Stage
 from inhibi.kd.shapes import compared_layers, taken_layers
+from inhibi.kd.task_vector import add_task_vector
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -31,6 +33,8 @@ class Run:
     student: the checkpoint that gives the student's shape and first weights, None for the
     teacher's; or an inhibitor student, which is not aligned again nor, in a task-agnostic run,
     distilled again.
+    student_base: the checkpoint that the teacher and such a student were made from, where the
+    student shall begin with what the teacher has learned since.
     """
 
     folder: Path
@@ -40,6 +44,7 @@ class Run:
     texts: tuple[str, ...]
     tokenizer: PreTrainedTokenizerBase
     student: str | None = None
+    student_base: str | None = None
     own: "Mapping[str, Dataset] | None" = None
 
     @property
@@ -79,6 +84,11 @@ class Run:
             )
         if r.task_agnostic and not (r.align.texts and r.distill.texts):
             raise InputError("a task-agnostic recipe needs texts in [align] and [distill]")
+        if self.student_base and (self.inhibitor is None or r.task_agnostic):
+            raise InputError(
+                "--student-base is for an inhibitor that a fine-tuned teacher shall distill again: "
+                "leave it out, or name RUN/distill of a task-agnostic run with --student"
+            )
         if not self.finished("teacher"):
             self._check_shapes(self.load_teacher(teacher))
         if r.attention == "inhibitor" and not (r.align.steps or self.inhibitor):
@@ -121,7 +131,7 @@ class Run:
             )
 
     def _check_shapes(self, teacher: PreTrainedModel) -> None:
-        source = self.inhibitor or self.student_source(teacher)[0]
+        source = self.first_student(teacher) or self.student_source(teacher)[0]
         for name, model in {"teacher": teacher, "student": source}.items():
             positions = parts(model).position.num_embeddings
             if self.recipe.max_length > positions:
@@ -152,6 +162,15 @@ class Run:
         set_seed(self.recipe.seed)  # a new head's weights
         source = load_pretrained(self.student, self.task, trained=False)
         return source, taken_layers((), source.config)
+
+    def first_student(self, teacher: PreTrainedModel) -> PreTrainedModel | None:
+        """The student where it is an inhibitor already, with what the teacher has learned since
+        `student_base` where that is named. Raises `InputError`."""
+        if self.inhibitor is None or self.student_base is None:
+            return self.inhibitor
+        student = copy.deepcopy(self.inhibitor)
+        add_task_vector(student, teacher, load_pretrained(self.student_base, self.task, False))
+        return student
 
     @cached_property
     def inhibitor(self) -> PreTrainedModel | None:

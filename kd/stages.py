@@ -34,8 +34,8 @@ def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
     A student with dot-product attention is its source without dropout; one that is an inhibitor
     already is passed on.
     """
-    if run.inhibitor:
-        return run.inhibitor
+    if first := run.first_student(teacher):
+        return first
     if run.recipe.attention == "dot_product":
         source, layers = run.student_source(teacher)
         return make_student(source, None, layers).eval()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SAME = (
     *("task", "data", "teacher", "teacher_sha256", "student", "student_sha256"),
-    *("recipe_sha256", "seed", "trained_teacher", "text", "pooling"),
+    *("student_base_sha256", "recipe_sha256", "seed", "trained_teacher", "text", "pooling"),
 )
 PACKAGES = ("inhibi", "torch", "transformers", "brevitas", "datasets")
 
@@ -29,6 +29,7 @@ def describe(chosen: argparse.Namespace, task: Task, recipe: "Recipe") -> dict[s
         "pooling": task.pooling,
         **_checkpoint("teacher", chosen.teacher),
         **_checkpoint("student", chosen.student),
+        **_checkpoint("student_base", chosen.student_base),
         "recipe": Path(chosen.recipe).stem,
         "recipe_sha256": recipe.sha256,
         "seed": recipe.seed,

@@ -79,6 +79,12 @@ def options(argv: list[str] | None) -> argparse.Namespace:
         "RUN/distill of a task-agnostic run, whose student is then not aligned again, nor, in a "
         "task-agnostic recipe, distilled",
     )
+    add(
+        "--student-base",
+        metavar="CHECKPOINT",
+        help="what both the teacher and the distilled --student were made from: the student begins "
+        "with the difference that fine-tuning made to the teacher",
+    )
     add("--recipe", help="a TOML file or a packaged recipe's name (default: default, embedding)")
     add("--out", required=True, metavar="RUN", help="the run's folder")
     add("--resume", action="store_true", help="continue the run in RUN")
@@ -108,6 +114,8 @@ def options(argv: list[str] | None) -> argparse.Namespace:
             "name either a task (--task), a table of your own (--train) or --head embedding"
         )
     parser.check_only_with(options, OF_TABLES, "train")
+    if options.student_base and not options.student:
+        parser.error("--student-base is of use with a distilled --student only")
     if options.pooling and not embeds:
         parser.error("--pooling is of use with --head embedding only")
     if embeds:
@@ -162,6 +170,7 @@ def run_stages(chosen: argparse.Namespace) -> None:
         texts=tuple(chosen.text),
         tokenizer=shared_tokenizer(chosen.teacher, chosen.student),
         student=chosen.student,
+        student_base=chosen.student_base,
         own=own,
     )
     run.check(chosen.teacher)

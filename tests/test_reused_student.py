@@ -67,6 +67,56 @@ def test_another_run_distills_it(inputs: Path, student: Path) -> None:
     assert 0 < (before[name] - after[name]).abs().max() < 0.2  # 4 steps of 1e-2
 
 
+def test_a_student_begins_with_what_the_teacher_has_learned(inputs: Path, student: Path) -> None:
+    """Weight by weight, with --student-base: then no step is taken here that could hide it."""
+    save_teacher(inputs / "base", tiny_bert(seed=5))
+    still = SPECIFIC.replace("learning_rate = 1e-2", "learning_rate = 0.0")
+    run = train(
+        *(inputs, inputs / "run", "--trained-teacher", "--student", str(student)),
+        *("--student-base", str(inputs / "base")),
+        recipe=still,
+    )
+    folders = (student, inputs / "teacher", inputs / "base", run / "distill")
+    before, teacher, base, after = (load_file(f / "model.safetensors") for f in folders)
+    for name, weight in after.items():
+        if name.startswith(("bert.pooler", "classifier")):
+            assert torch.equal(weight, teacher[name]), name
+        elif "inhibitor" in name:
+            assert torch.equal(weight, before[name]), name
+        else:
+            moved, learned = weight - before[name], teacher[name] - base[name]
+            assert torch.allclose(moved, learned, atol=1e-6), name
+    assert not torch.equal(before["classifier.weight"], teacher["classifier.weight"])
+
+
+@pytest.mark.parametrize(
+    ("base", "recipe", "message"),
+    [
+        ({"layers": 1}, SPECIFIC, "base is not of the teacher's shape"),
+        ({"hidden": 32}, SPECIFIC, "base is not of the teacher's shape"),
+        ({}, AGNOSTIC, "a fine-tuned teacher shall distill again"),
+    ],
+)
+def test_a_base_that_does_not_fit_is_one_line(
+    inputs: Path,
+    student: Path,
+    capfd: pytest.CaptureFixture[str],
+    base: dict[str, int],
+    recipe: str,
+    message: str,
+) -> None:
+    save_teacher(inputs / "base", tiny_bert(**base))
+    with pytest.raises(SystemExit):
+        train(
+            *(inputs, inputs / "run", "--trained-teacher", "--student", str(student)),
+            *("--student-base", str(inputs / "base")),
+            recipe=recipe,
+        )
+    [line] = capfd.readouterr().err.splitlines()
+    assert message in line
+    assert not (inputs / "run").exists()
+
+
 def test_other_labels_get_a_new_classifier(student: Path) -> None:
     same, other = (load_student(str(student), find_task(name), False) for name in ("sst2", "stsb"))
     assert torch.equal(same.classifier.weight, load(student).classifier.weight)
