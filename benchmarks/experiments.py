@@ -6,8 +6,8 @@
 For each seed E0 comes first: the others learn from the teacher that it fine-tunes, task-agnostic
 recipes from the checkpoint as it is, and once: the first seed's student is fine-tuned by all, or
 the one that --distilled names (their spread is that of fine-tuning). Recipes without alignment
-start from that one, too. Each run is trained in
-RUNS/TASK/RECIPE-SEED and scored into RESULTS/TASK/RECIPE-SEED.json.
+start from that one, too, and from what their teacher has learned since the checkpoint.
+Each run is trained in RUNS/TASK/RECIPE-SEED and scored into RESULTS/TASK/RECIPE-SEED.json.
 Interrupted, the same command continues.
 """
 
@@ -79,10 +79,14 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def steps(chosen: argparse.Namespace) -> Iterator[Step]:
-    """In the order in which they run: by seed, E0 first. Raises `InputError`."""
+    """In the order in which they run: by seed, E0 first, then those that distill a student which
+    others start from. Raises `InputError`."""
     if len(set(map(_stem, chosen.recipes))) < len(chosen.recipes):
         raise InputError("two of the recipes have one name: their runs would share a folder")
-    recipes = sorted(chosen.recipes, key=lambda recipe: _stem(recipe) != COMPARATOR)
+    agnostic = {name for name in chosen.recipes if read_recipe(name).task_agnostic}
+    recipes = sorted(
+        chosen.recipes, key=lambda name: (_stem(name) != COMPARATOR, name not in agnostic)
+    )
     for seed in chosen.seeds:
         for recipe in recipes:
             yield from _run(chosen, recipe, seed)
@@ -90,7 +94,7 @@ def steps(chosen: argparse.Namespace) -> Iterator[Step]:
 
 def _run(chosen: argparse.Namespace, name: str, seed: int) -> Iterator[Step]:
     recipe, label = read_recipe(name), f"{_stem(name)}-{seed}"
-    run = chosen.runs / chosen.task / label
+    run = _folder(chosen, name, seed)
     data = ["--data-dir", chosen.data_dir] if chosen.data_dir else []
     train = ["--task", chosen.task, "--recipe", name, "--seed", str(seed), "--out", str(run)]
     train += [*_teacher(chosen, name, recipe, seed), *_texts(recipe, chosen.text), *data]
@@ -110,21 +114,35 @@ def _teacher(chosen: argparse.Namespace, name: str, recipe: Recipe, seed: int) -
     if _stem(name) == COMPARATOR:
         return ["--teacher", chosen.teacher]
     if recipe.task_agnostic:
-        first = chosen.runs / chosen.task / f"{_stem(name)}-{chosen.seeds[0]}" / "distill"
-        student = chosen.distilled or (first if seed != chosen.seeds[0] else None)
-        return ["--teacher", chosen.teacher, *(["--student", str(student)] if student else [])]
-    shared = chosen.runs / chosen.task / f"{COMPARATOR}-{seed}" / "teacher"
+        reused = chosen.distilled or seed != chosen.seeds[0]
+        student = ["--student", _distilled(chosen, name)] if reused else []
+        return ["--teacher", chosen.teacher, *student]
+    shared = _folder(chosen, COMPARATOR, seed) / "teacher"
     if COMPARATOR not in map(_stem, chosen.recipes) and not (shared / "metrics.json").is_file():
         raise InputError(f"{name} learns from {shared}, which is not there: add {COMPARATOR}")
-    student = ["--student", _distilled(chosen, name)] if not recipe.align.steps else []
+    student = []
+    if not recipe.align.steps:
+        student = ["--student", _distilled(chosen, name), "--student-base", chosen.teacher]
     return ["--teacher", str(shared), "--trained-teacher", *student]
 
 
 def _distilled(chosen: argparse.Namespace, name: str) -> str:
-    """The student that a recipe without alignment starts from."""
-    if not chosen.distilled:
-        raise InputError(f"{name} starts from a distilled student: name it with --distilled")
-    return str(chosen.distilled)
+    """The student that a recipe without alignment starts from: the named one, or that of the grid's
+    first seed. Raises `InputError`."""
+    if chosen.distilled:
+        return str(chosen.distilled)
+    made = [recipe for recipe in chosen.recipes if read_recipe(recipe).task_agnostic]
+    if not made:
+        raise InputError(
+            f"{name} starts from a distilled student: name it with --distilled, or add e1"
+        )
+    return str(_folder(chosen, made[0], chosen.seeds[0]) / "distill")
+
+
+def _folder(chosen: argparse.Namespace, recipe: str, seed: int) -> Path:
+    """Where the run of a recipe and seed is kept."""
+    folder: Path = chosen.runs / chosen.task / f"{_stem(recipe)}-{seed}"
+    return folder
 
 
 def _stem(recipe: str) -> str:

@@ -165,7 +165,7 @@ def test_e0_comes_first_and_teaches_the_others(
     tmp_path: Path, arguments: Callable[..., list[str]]
 ) -> None:
     grid = steps(arguments("e2", "e1", "e0"))
-    runs = ("e0-0", "e2-0", "e1-0", "e0-1", "e2-1", "e1-1")
+    runs = ("e0-0", "e1-0", "e2-0", "e0-1", "e1-1", "e2-1")
     assert [step.name.split()[1] for step in grid[::2]] == list(runs)
     assert [step.name.split()[2] for step in grid[:2]] == ["train", "score"]
     commands = {step.name: " ".join(step.command()) for step in grid}
@@ -182,12 +182,21 @@ def test_e0_comes_first_and_teaches_the_others(
         steps(arguments("e2"))
 
 
+def _words(step: experiments.Step) -> str:
+    return " ".join(step.command())
+
+
 def test_a_recipe_without_alignment_starts_from_the_distilled_student(
-    arguments: Callable[..., list[str]],
+    tmp_path: Path, arguments: Callable[..., list[str]]
 ) -> None:
     grid = steps(arguments("glue/e0", "glue/best", "--distilled", "other"))
     assert [step.name.split()[1] for step in grid[::2]] == ["e0-0", "best-0", "e0-1", "best-1"]
-    assert "--trained-teacher --student other" in " ".join(grid[2].command())
+    assert "--trained-teacher --student other --student-base checkpoint" in _words(grid[2])
+    grid = steps(arguments("glue/best", "glue/e1", "glue/e0"))
+    assert [step.name.split()[1] for step in grid[:6:2]] == ["e0-0", "e1-0", "best-0"]
+    student = tmp_path / "runs" / "sst2" / "e1-0" / "distill"
+    for best in (grid[4], grid[10]):
+        assert f"--student {student} --student-base checkpoint" in _words(best)
     with pytest.raises(InputError, match=r"glue/best starts .* --distilled"):
         steps(arguments("glue/e0", "glue/best"))
     with pytest.raises(InputError, match="share a folder"):
