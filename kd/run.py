@@ -185,7 +185,7 @@ class Run:
                 f"{self.student} is no distilled student: name RUN/distill of a task-agnostic run"
             )
         again = r.distill.steps and (self.task.pooling or not r.task_agnostic)
-        if not (r.finetune.steps or again):
+        if not (r.finetune.steps or again or self.student_base):
             raise InputError("nothing is left to train: the recipe needs steps in [finetune]")
         set_seed(r.seed)  # a new head's weights
         made = load_student(self.student, self.task, new_head=r.task_agnostic)

@@ -66,9 +66,10 @@ def _some_inputs(run: Run) -> dict[str, Tensor]:
 def distill_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> PreTrainedModel:
     """Train the whole student on hidden states, soft probabilities and labels.
 
-    With steps = 0 it is passed on, and so is a task-agnostic one that an earlier run has distilled.
+    With steps = 0 it is passed on, unless its task vector makes it another, and so is a
+    task-agnostic one that an earlier run has distilled.
     """
-    if not run.recipe.distill.steps or run.distilled:
+    if run.distilled or not (run.recipe.distill.steps or run.student_base):
         return student
     if not run.finished("distill"):
         stage = run.recipe.distill

@@ -68,14 +68,15 @@ def test_another_run_distills_it(inputs: Path, student: Path) -> None:
 
 
 def test_a_student_begins_with_what_the_teacher_has_learned(inputs: Path, student: Path) -> None:
-    """Weight by weight, with --student-base: then no step is taken here that could hide it."""
+    """Weight by weight, with --student-base; without a step of distillation it is the student."""
     save_teacher(inputs / "base", tiny_bert(seed=5))
-    still = SPECIFIC.replace("learning_rate = 1e-2", "learning_rate = 0.0")
+    still = f"max_length = 24\n{QAT}"
     run = train(
         *(inputs, inputs / "run", "--trained-teacher", "--student", str(student)),
         *("--student-base", str(inputs / "base")),
         recipe=still,
     )
+    assert stages(run) == ["distill", "ptq", "qat", "teacher"]
     folders = (student, inputs / "teacher", inputs / "base", run / "distill")
     before, teacher, base, after = (load_file(f / "model.safetensors") for f in folders)
     for name, weight in after.items():
