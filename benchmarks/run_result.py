@@ -46,6 +46,7 @@ STAGES = (*FLOAT_STAGES, "qat", "ptq")  # the last float one that a run has is i
 ARCHITECTURE = ("attention", "layers", "hidden", "heads", "intermediate")
 TECHNOLOGY = "45nm"
 INTEGERS = {"integer": "qat", "ptq": "ptq"}  # by the model's name the stage that is exported
+CHECKPOINTS = {"checkpoint": "teacher", "student": "student", "student_base": "student_base"}
 
 
 @command
@@ -96,8 +97,10 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
     made = {
         **{name: described.get(name) for name in ("task", "recipe", "recipe_sha256", "seed")},
         "max_length": max_length,
-        "checkpoint": {"name": described.get("teacher"), "sha256": described.get("teacher_sha256")},
-        "student": {"name": described.get("student"), "sha256": described.get("student_sha256")},
+        **{
+            name: {"name": described.get(role), "sha256": described.get(f"{role}_sha256")}
+            for name, role in CHECKPOINTS.items()
+        },
         "text": described.get("text"),
         "architecture": {name: getattr(integers.metadata, name) for name in ARCHITECTURE},
         "teacher_architecture": teacher_architecture(run / "teacher"),
