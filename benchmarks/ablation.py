@@ -19,6 +19,11 @@ from benchmarks.run_result import STAGES, read_stage
 from inhibi.engine.errors import InputError, command
 from inhibi.kd.files import write_json
 
+NAMED = (
+    *("recipe", "recipe_sha256", "seed", "teacher", "teacher_sha256"),
+    *("student", "student_sha256", "student_base", "student_base_sha256"),
+)
+
 
 @command
 def main(argv: list[str] | None = None) -> None:
@@ -32,7 +37,8 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def trial(run: Path) -> dict[str, Any]:
-    """Recipe and seed where the run has a run.json; its stages with score and last loss.
+    """Recipe, seed and checkpoints where the run has a run.json; its stages with score and last
+    loss.
 
     `InputError` where no stage is finished or one was scored on other than held-back examples.
     """
@@ -47,8 +53,7 @@ def trial(run: Path) -> dict[str, Any]:
                 f"the stage {name} of {run} was scored on {stage['split']}: repeat the trial with "
                 "held_back in its recipe"
             )
-    named = {name: described.get(name) for name in ("recipe", "recipe_sha256", "seed")}
-    return named | {"stages": stages}
+    return {name: described.get(name) for name in NAMED} | {"stages": stages}
 
 
 def _stage(folder: Path) -> dict[str, Any] | None:

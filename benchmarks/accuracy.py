@@ -135,7 +135,8 @@ def minutes(models: BySeed, stages: Sequence[str]) -> float | None:
     """What these stages took, mean over the seeds; None where a run does not say."""
     totals = []
     for model in models.values():
-        taken = [model.run["stages"][s]["seconds"] for s in stages if s in model.run["stages"]]
+        made = [model.run["stages"][s] for s in stages if s in model.run["stages"]]
+        taken = [stage["seconds"] for stage in made if stage["steps"]]
         if None in taken or not taken:
             return None
         totals.append(sum(taken) / 60)

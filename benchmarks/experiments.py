@@ -114,9 +114,9 @@ def _teacher(chosen: argparse.Namespace, name: str, recipe: Recipe, seed: int) -
     if _stem(name) == COMPARATOR:
         return ["--teacher", chosen.teacher]
     if recipe.task_agnostic:
-        reused = chosen.distilled or seed != chosen.seeds[0]
-        student = ["--student", _distilled(chosen, name)] if reused else []
-        return ["--teacher", chosen.teacher, *student]
+        first = _folder(chosen, name, chosen.seeds[0]) / "distill"
+        reused = chosen.distilled or (first if seed != chosen.seeds[0] else None)
+        return ["--teacher", chosen.teacher, *(["--student", str(reused)] if reused else [])]
     shared = _folder(chosen, COMPARATOR, seed) / "teacher"
     if COMPARATOR not in map(_stem, chosen.recipes) and not (shared / "metrics.json").is_file():
         raise InputError(f"{name} learns from {shared}, which is not there: add {COMPARATOR}")
@@ -132,9 +132,10 @@ def _distilled(chosen: argparse.Namespace, name: str) -> str:
     if chosen.distilled:
         return str(chosen.distilled)
     made = [recipe for recipe in chosen.recipes if read_recipe(recipe).task_agnostic]
-    if not made:
+    if len(made) != 1:
         raise InputError(
-            f"{name} starts from a distilled student: name it with --distilled, or add e1"
+            f"{name} starts from a distilled student: name it with --distilled, or add one recipe "
+            "that makes it (e1)"
         )
     return str(_folder(chosen, made[0], chosen.seeds[0]) / "distill")
 
@@ -169,7 +170,7 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     add("--recipes", nargs="+", required=True, metavar="RECIPE", help="names or TOML files")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
     add("--teacher", required=True, metavar="DIR", help="the checkpoint that all start from")
-    add("--distilled", metavar="DIR", help="RUN/distill of a task-agnostic run, to be reused")
+    add("--distilled", metavar="DIR", help="RUN/distill of a task-agnostic run from --teacher")
     add("--text", action="append", default=[], metavar="FILE", help="as for qat-train; repeatable")
     add("--data-dir", metavar="DIR", help="folder of GLUE (default: INHIBI_DATA, hub)")
     add("--max-length", type=int, metavar="N", help="tokens to read of each example in scoring")

@@ -2,6 +2,7 @@
 first."""
 
 import os
+import platform
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -31,6 +32,13 @@ def count() -> int:
 def rank() -> int:
     """The number of this one, from 0."""
     return distributed.get_rank() if _several() else 0
+
+
+def device() -> str:
+    """What this and the other processes train on: "2 x x86_64, 1 threads", "1 x NVIDIA H200"."""
+    if torch.cuda.is_available():
+        return f"{count()} x {torch.cuda.get_device_name()}"
+    return f"{count()} x {platform.machine()}, {torch.get_num_threads()} threads"
 
 
 def first_does(work: Callable[[], T]) -> T:

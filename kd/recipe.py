@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "recipes"
 class Stage:
     """One training stage: AdamW with a cosine schedule, batches by length.
 
-    steps: optimizer steps; 0 skips the stage. passes: over the examples at most, whatever `steps`
+    steps: optimizer steps; 0 trains nothing. passes: over the examples at most, whatever `steps`
     says; 0: no limit. batch_size: examples at most; batch_tokens: padded
     tokens at most. texts: unlabelled texts mixed in (from --text files). joined: texts made of
     joined training sentences of one label, mixed in. whole: how many times a pass meets the texts

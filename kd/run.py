@@ -33,8 +33,8 @@ class Run:
     student: the checkpoint that gives the student's shape and first weights, None for the
     teacher's; or an inhibitor student, which is not aligned again nor, in a task-agnostic run,
     distilled again.
-    student_base: the checkpoint that the teacher and such a student were made from, where the
-    student shall begin with what the teacher has learned since.
+    student_base: the checkpoint that such a student was distilled from, where it shall begin with
+    the difference between it and the teacher.
     """
 
     folder: Path
@@ -84,11 +84,8 @@ class Run:
             )
         if r.task_agnostic and not (r.align.texts and r.distill.texts):
             raise InputError("a task-agnostic recipe needs texts in [align] and [distill]")
-        if self.student_base and (self.inhibitor is None or r.task_agnostic):
-            raise InputError(
-                "--student-base is for an inhibitor that a fine-tuned teacher shall distill again: "
-                "leave it out, or name RUN/distill of a task-agnostic run with --student"
-            )
+        if self.student_base:
+            self._check_base(teacher)
         if not self.finished("teacher"):
             self._check_shapes(self.load_teacher(teacher))
         if r.attention == "inhibitor" and not (r.align.steps or self.inhibitor):
@@ -130,6 +127,20 @@ class Run:
                 "[finetune] (the packaged one: embedding)"
             )
 
+    def _check_base(self, teacher: str) -> None:
+        """`InputError` where the student cannot begin with what the teacher has learned."""
+        if self.inhibitor is None:
+            raise InputError(
+                "--student-base is for a distilled inhibitor: name RUN/distill of a task-agnostic "
+                "run with --student, or leave it out"
+            )
+        if self.recipe.task_agnostic:
+            raise InputError(
+                "--student-base adds what a fine-tuned teacher has learned, and the recipe is "
+                "task-agnostic: choose one that distills the task, or leave it out"
+            )
+        shared_tokenizer(teacher, self.student_base)
+
     def _check_shapes(self, teacher: PreTrainedModel) -> None:
         source = self.first_student(teacher) or self.student_source(teacher)[0]
         for name, model in {"teacher": teacher, "student": source}.items():
@@ -165,7 +176,7 @@ class Run:
 
     def first_student(self, teacher: PreTrainedModel) -> PreTrainedModel | None:
         """The student where it is an inhibitor already, with what the teacher has learned since
-        `student_base` where that is named. Raises `InputError`."""
+        `student_base`, if one is named. Raises `InputError`."""
         if self.inhibitor is None or self.student_base is None:
             return self.inhibitor
         student = copy.deepcopy(self.inhibitor)
@@ -186,7 +197,8 @@ class Run:
             )
         again = r.distill.steps and (self.task.pooling or not r.task_agnostic)
         if not (r.finetune.steps or again or self.student_base):
-            raise InputError("nothing is left to train: the recipe needs steps in [finetune]")
+            needed = "[finetune]" if r.task_agnostic else "[distill]"
+            raise InputError(f"nothing is left to train: the recipe needs steps in {needed}")
         set_seed(r.seed)  # a new head's weights
         made = load_student(self.student, self.task, new_head=r.task_agnostic)
         theirs, ours = made.config.inhibitor, asdict(r.inhibitor)
@@ -246,7 +258,7 @@ class Run:
 
 
 def shared_tokenizer(teacher: str, student: str | None) -> PreTrainedTokenizerBase:
-    """The student's tokenizer, which must have the teacher's vocabulary: both get the same ids.
+    """The student's tokenizer, which must have the teacher's vocabulary: all get the same ids.
 
     Raises `InputError`.
     """

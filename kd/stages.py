@@ -34,8 +34,9 @@ def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
     A student with dot-product attention is its source without dropout; one that is an inhibitor
     already is passed on.
     """
-    if first := run.first_student(teacher):
-        return first
+    if run.inhibitor:
+        done = run.finished("distill")  # which is what comes next: it reads its own student
+        return run.inhibitor if done else run.first_student(teacher)
     if run.recipe.attention == "dot_product":
         source, layers = run.student_source(teacher)
         return make_student(source, None, layers).eval()

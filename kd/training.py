@@ -80,6 +80,7 @@ def _finish(
             "stage": name,
             "steps": int(history[-1]["step"]) if history else 0,
             "seconds": sum(entry["seconds"] for entry in history) if history else None,
+            "device": processes.device(),
             "split": "held back" if run.held_back else run.task.validation[0],
             **validate(run, model, embedder),
             "log": history,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 SAME = (
     *("task", "data", "teacher", "teacher_sha256", "student", "student_sha256"),
-    *("student_base_sha256", "recipe_sha256", "seed", "trained_teacher", "text", "pooling"),
+    *("student_base", "student_base_sha256", "recipe_sha256", "seed", "trained_teacher"),
+    *("text", "pooling"),
 )
 PACKAGES = ("inhibi", "torch", "transformers", "brevitas", "datasets")
 

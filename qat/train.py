@@ -82,8 +82,8 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     add(
         "--student-base",
         metavar="CHECKPOINT",
-        help="what both the teacher and the distilled --student were made from: the student begins "
-        "with the difference that fine-tuning made to the teacher",
+        help="the checkpoint that the distilled --student learned from: the student begins with "
+        "the difference between it and the teacher, which was fine-tuned from it",
     )
     add("--recipe", help="a TOML file or a packaged recipe's name (default: default, embedding)")
     add("--out", required=True, metavar="RUN", help="the run's folder")
