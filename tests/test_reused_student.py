@@ -6,13 +6,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tiny_run import STAGE, train
-from tiny_teacher import save_data, save_teacher, tiny_bert, tiny_tokenizer
+from tiny_teacher import save_data, save_teacher, tiny_bert, tiny_distilbert, tiny_tokenizer
 from transformers import PreTrainedModel
 
+from inhibi.engine.errors import InputError
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.data import find_task
 from inhibi.kd.pretrained import load_student
 from inhibi.kd.student import load, make_student
+from inhibi.kd.task_vector import add_task_vector
 from inhibi.kd.training import save
 
 QAT = f"[qat]\n{STAGE}calibration_batches = 2\n"
@@ -90,12 +92,55 @@ def test_a_student_begins_with_what_the_teacher_has_learned(inputs: Path, studen
     assert not torch.equal(before["classifier.weight"], teacher["classifier.weight"])
 
 
+def test_distillation_goes_on_from_there(
+    inputs: Path, student: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """And is resumed with the same base only."""
+    for name, seed in (("base", 5), ("other", 6)):
+        save_teacher(inputs / name, tiny_bert(seed=seed))
+    begun = ("--trained-teacher", "--student", str(student), "--student-base")
+    run = train(inputs, inputs / "run", *begun, str(inputs / "base"), recipe=SPECIFIC)
+    folders = (student, inputs / "teacher", inputs / "base", run / "distill")
+    before, teacher, base, after = (load_file(f / "model.safetensors") for f in folders)
+    name = "bert.encoder.layer.0.attention.self.query.weight"
+    start = before[name] + teacher[name] - base[name]
+    assert 0 < (after[name] - start).abs().max() < 0.2  # 4 steps of 1e-2
+    capfd.readouterr()
+    with pytest.raises(SystemExit):
+        train(inputs, run, *begun, str(inputs / "other"), "--resume", recipe=SPECIFIC)
+    assert "was started with student_base base, not other" in capfd.readouterr().err
+
+
+def test_the_vector_of_a_distilbert() -> None:
+    teacher, base, before = (tiny_distilbert(seed=seed) for seed in (1, 2, 3))
+    student = make_student(before, InhibitorSettings())
+    add_task_vector(student, teacher, base)
+    after, learned, shared = (model.state_dict() for model in (student, teacher, base))
+    for name, weight in before.state_dict().items():
+        if name.startswith(("pre_classifier", "classifier")):
+            assert torch.equal(after[name], learned[name]), name
+        else:
+            moved = learned[name] - shared[name]
+            assert torch.allclose(after[name] - weight, moved, atol=1e-6), name
+
+
+def test_a_student_of_another_shape_has_no_vector() -> None:
+    student = make_student(tiny_bert(layers=1), InhibitorSettings())
+    before = {name: weight.clone() for name, weight in student.state_dict().items()}
+    with pytest.raises(InputError, match="the student is not of the teacher's shape"):
+        add_task_vector(student, tiny_bert(), tiny_bert())
+    assert all(torch.equal(weight, before[name]) for name, weight in student.state_dict().items())
+
+
 @pytest.mark.parametrize(
-    ("base", "recipe", "message"),
+    ("base", "recipe", "started_from", "message"),
     [
-        ({"layers": 1}, SPECIFIC, "base is not of the teacher's shape"),
-        ({"hidden": 32}, SPECIFIC, "base is not of the teacher's shape"),
-        ({}, AGNOSTIC, "a fine-tuned teacher shall distill again"),
+        ({"layers": 1}, SPECIFIC, "student", "base is not of the teacher's shape"),
+        ({"layers": 3}, SPECIFIC, "student", "base is not of the teacher's shape"),
+        ({"hidden": 32}, SPECIFIC, "student", "base is not of the teacher's shape"),
+        ({}, AGNOSTIC, "student", "the recipe is task-agnostic"),
+        ({}, SPECIFIC, "teacher", "is for a distilled inhibitor"),
+        ({}, SPECIFIC, None, "is of use with a distilled --student only"),
     ],
 )
 def test_a_base_that_does_not_fit_is_one_line(
@@ -104,17 +149,18 @@ def test_a_base_that_does_not_fit_is_one_line(
     capfd: pytest.CaptureFixture[str],
     base: dict[str, int],
     recipe: str,
+    started_from: str | None,
     message: str,
 ) -> None:
     save_teacher(inputs / "base", tiny_bert(**base))
+    named = ("--student", str(inputs / started_from)) if started_from else ()
     with pytest.raises(SystemExit):
         train(
-            *(inputs, inputs / "run", "--trained-teacher", "--student", str(student)),
+            *(inputs, inputs / "run", "--trained-teacher", *named),
             *("--student-base", str(inputs / "base")),
             recipe=recipe,
         )
-    [line] = capfd.readouterr().err.splitlines()
-    assert message in line
+    assert message in capfd.readouterr().err.splitlines()[-1]  # the parser's comes after its usage
     assert not (inputs / "run").exists()
 
 

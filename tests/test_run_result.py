@@ -20,7 +20,7 @@ from inhibi.engine.errors import InputError
 from inhibi.engine.model import load
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.files import sha256
-from inhibi.kd.recipe import read_recipe
+from inhibi.kd.recipe import FOLDER, read_recipe
 from inhibi.kd.student import load as load_student
 from inhibi.kd.student import make_student
 from inhibi.qat.student import QuantizationSettings, QuantStudent
@@ -46,6 +46,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / stage).mkdir()
         save_teacher(folder / stage, made)  # type: ignore[arg-type]
     save_record(folder, ("teacher", "distill", "qat", "ptq"))
+    record = folder / "run.json"
+    base = {"student_base": "MiniLM", "student_base_sha256": "ab"}
+    record.write_text(json.dumps(json.loads(record.read_text()) | base))
     return folder
 
 
@@ -58,6 +61,7 @@ def test_a_run_becomes_one_file(
     run_result.main(arguments)
     made = json.loads(file.read_text())
     assert (made["task"], made["recipe"], made["seed"]) == ("sst2", "best", 3)
+    assert made["student_base"] == {"name": "MiniLM", "sha256": "ab"}
     assert [stage["seconds"] for stage in made["stages"].values()] == [30, 30, 30, None]
     shape = {"attention": "inhibitor", "layers": 2, "hidden": 16, "heads": 2, "intermediate": 32}
     assert made["architecture"] == shape
@@ -201,6 +205,21 @@ def test_a_recipe_without_alignment_starts_from_the_distilled_student(
         steps(arguments("glue/e0", "glue/best"))
     with pytest.raises(InputError, match="share a folder"):
         steps(arguments("e0", "best", "glue/best", "--distilled", "other"))
+
+
+def test_each_task_agnostic_recipe_has_a_student_of_its_own(
+    tmp_path: Path, arguments: Callable[..., list[str]]
+) -> None:
+    """And another recipe does not guess which of them to start from."""
+    other = tmp_path / "other.toml"
+    other.write_text((FOLDER / "e1.toml").read_text())
+    commands = {step.name: _words(step) for step in steps(arguments("e1", str(other)))}
+    for name in ("e1", "other"):
+        assert "--student " not in commands[f"sst2 {name}-0 train"]
+        first = tmp_path / "runs" / "sst2" / f"{name}-0" / "distill"
+        assert f"--student {first} " in commands[f"sst2 {name}-1 train"]
+    with pytest.raises(InputError, match=r"glue/best starts .* --distilled"):
+        steps(arguments("e0", "glue/best", "e1", str(other)))
 
 
 def test_what_another_recipe_of_the_name_made_is_not_taken(
