@@ -21,6 +21,7 @@ from benchmarks.accuracy import (
 from benchmarks.accuracy_floors import BEST, FLOORS
 from benchmarks.bootstrap import main_metric
 from benchmarks.markdown import table
+from inhibi.kd.recipe import packaged, read_recipe
 
 NAMES = {
     "matthews_correlation": "Matthews' correlation",
@@ -142,11 +143,13 @@ def floors(task: str, runs: Runs) -> str:
 
 
 def provenance(runs: Runs) -> str:
-    """One line a run: what it was made from and by."""
+    """One line a run: what it was made from and by; a recipe that has changed since is marked."""
+    current = {read_recipe(file).sha256 for file in packaged().values()}
     rows = [
         [
             f"{recipe} {run['seed']}",
-            f"`{run['recipe_sha256'][:12]}`",
+            f"`{run['recipe_sha256'][:12]}`"
+            + ("" if run["recipe_sha256"] in current else " (former)"),
             ", ".join(f"{name} {stage['steps']:,}" for name, stage in run["stages"].items()),
             f"`{run['models']['integer']['sha256'][:12]}`",
             *_fake(run["fake_quantization"]),

@@ -174,14 +174,15 @@ def summary(made: Mapping[str, Any]) -> str:
 
 
 def read_stage(folder: Path) -> dict[str, Any] | None:
-    """Steps, seconds and score of a finished stage. Seconds are None where it did not train."""
+    """Steps, seconds, device and score of a finished stage. Seconds are None where it did not
+    train."""
     file = folder / "metrics.json"
     if not file.is_file():
         return None
     metrics = json.loads(file.read_text("utf-8"))
     last = metrics.get("log", [])[-1:]
     seconds = metrics.get("seconds", last[0].get("train_runtime") if last else None)
-    kept = {name: metrics.get(name) for name in ("steps", "split", "score")}
+    kept = {name: metrics.get(name) for name in ("steps", "split", "score", "device")}
     return kept | {"seconds": seconds}
 
 

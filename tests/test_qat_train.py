@@ -279,6 +279,7 @@ def test_a_task_agnostic_student(inputs: Path, tmp_path: Path) -> None:
     assert stages == ["align", "distill", "finetune", "ptq", "qat"]
     metrics = json.loads((run / "finetune" / "metrics.json").read_text())
     assert metrics["split"] == "held back"
+    assert metrics["device"].startswith("1 x ")
 
 
 @pytest.mark.parametrize("more", [(), ("--no-qat",)])

@@ -11,6 +11,7 @@ from benchmarks.accuracy import difference, of, read_runs, teachers
 from benchmarks.accuracy_floors import FLOORS
 from benchmarks.results_page import PAGE, PLOT, RESULTS, main, page
 from inhibi.engine.errors import InputError
+from inhibi.kd.recipe import read_recipe
 
 
 def test_the_committed_page_is_that_of_the_committed_results() -> None:
@@ -44,6 +45,14 @@ def test_rows_and_floors_follow_from_the_runs(tmp_path: Path) -> None:
     ):
         assert line in lines, line
     assert "| ours, best, integers |  |  |  |  |  |  |  |  | 81.2 |  |  |" in lines
+
+
+def test_a_recipe_that_has_changed_since_is_marked(tmp_path: Path) -> None:
+    (one, *_) = grid()
+    now = read_recipe("e0").sha256
+    made = page(save(tmp_path, [one, one | {"seed": 5, "recipe_sha256": now}]))
+    assert "| e0 0 | `cdcdcdcdcdcd` (former) |" in made
+    assert f"| e0 5 | `{now[:12]}` |" in made
 
 
 def test_pages_of_no_runs_and_of_one_run_are_written(tmp_path: Path) -> None:

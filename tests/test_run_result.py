@@ -61,6 +61,7 @@ def test_a_run_becomes_one_file(
     run_result.main(arguments)
     made = json.loads(file.read_text())
     assert (made["task"], made["recipe"], made["seed"]) == ("sst2", "best", 3)
+    assert {stage["device"] for stage in made["stages"].values()} == {"1 x a processor"}
     assert made["student_base"] == {"name": "MiniLM", "sha256": "ab"}
     assert [stage["seconds"] for stage in made["stages"].values()] == [30, 30, 30, None]
     shape = {"attention": "inhibitor", "layers": 2, "hidden": 16, "heads": 2, "intermediate": 32}
