@@ -114,9 +114,9 @@ def _teacher(chosen: argparse.Namespace, name: str, recipe: Recipe, seed: int) -
     if _stem(name) == COMPARATOR:
         return ["--teacher", chosen.teacher]
     if recipe.task_agnostic:
-        first = _folder(chosen, name, chosen.seeds[0]) / "distill"
-        reused = chosen.distilled or (first if seed != chosen.seeds[0] else None)
-        return ["--teacher", chosen.teacher, *(["--student", str(reused)] if reused else [])]
+        reused = chosen.distilled or seed != chosen.seeds[0]
+        student = ["--student", _distilled(chosen, name)] if reused else []
+        return ["--teacher", chosen.teacher, *student]
     shared = _folder(chosen, COMPARATOR, seed) / "teacher"
     if COMPARATOR not in map(_stem, chosen.recipes) and not (shared / "metrics.json").is_file():
         raise InputError(f"{name} learns from {shared}, which is not there: add {COMPARATOR}")
@@ -127,11 +127,12 @@ def _teacher(chosen: argparse.Namespace, name: str, recipe: Recipe, seed: int) -
 
 
 def _distilled(chosen: argparse.Namespace, name: str) -> str:
-    """The student that a recipe without alignment starts from: the named one, or that of the grid's
-    first seed. Raises `InputError`."""
+    """The distilled student that a recipe starts from: the named one, or that of the grid's first
+    seed, a task-agnostic recipe's own. Raises `InputError`."""
     if chosen.distilled:
         return str(chosen.distilled)
-    made = [recipe for recipe in chosen.recipes if read_recipe(recipe).task_agnostic]
+    agnostic = [recipe for recipe in chosen.recipes if read_recipe(recipe).task_agnostic]
+    made = [name] if name in agnostic else agnostic
     if len(made) != 1:
         raise InputError(
             f"{name} starts from a distilled student: name it with --distilled, or add one recipe "

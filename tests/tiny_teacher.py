@@ -80,9 +80,11 @@ def save_record(folder: Path, stages: Sequence[str]) -> None:
     """run.json and the stages' metrics.json of a run of recipe best; "ptq" does not train."""
     for stage in stages:
         log = [] if stage == "ptq" else [{"loss": 1.0}, {"train_runtime": 30.0}]
-        metrics = {"steps": 10, "split": "held back", "score": {"accuracy": 0.5}, "log": log}
-        where = {"device": "1 x a processor"}
-        (folder / stage / "metrics.json").write_text(json.dumps(metrics | where))
+        metrics = {
+            **{"steps": 10, "split": "held back", "score": {"accuracy": 0.5}, "log": log},
+            "device": "1 x a processor",
+        }
+        (folder / stage / "metrics.json").write_text(json.dumps(metrics))
     described = {"task": "sst2", "recipe": "best", "recipe_sha256": "ab", "seed": 3}
     (folder / "run.json").write_text(json.dumps(described | {"teacher": "tiny"}))
 
