@@ -18,9 +18,9 @@ class Stage:
 
     steps: optimizer steps; 0 trains nothing. passes: over the examples at most, whatever `steps`
     says; 0: no limit. batch_size: examples at most; batch_tokens: padded
-    tokens at most. texts: unlabelled texts mixed in (from --text files). joined: texts made of
-    joined training sentences of one label, mixed in. whole: how many times a pass meets the texts
-    again that are no part of another (of single texts). warmup: share of the steps.
+    tokens at most. texts: unlabelled texts mixed in, of --text files and `texts_from`. joined:
+    texts made of joined training sentences of one label, mixed in. whole: how many times a pass
+    meets the texts again that are no part of another (of single texts). warmup: share of the steps.
     save_steps: steps between resumable checkpoints. bf16: products in bfloat16, on processors and
     GPUs that have it about twice as fast (others take float32); not for quantization-aware
     training, whose integers need the bits.
@@ -116,7 +116,8 @@ class Recipe:
     checkpoint as it came and unlabelled texts alone; then `finetune` trains the student on the
     task, and it is its own teacher in `qat`. layers: the teacher's layers (0-based) that the
     student takes or, where it has a checkpoint of its own, is compared with; see
-    `inhibi.kd.shapes`.
+    `inhibi.kd.shapes`. texts_from: a task with single texts (imdb), of whose training split the
+    sentences are unlabelled texts besides those of --text files.
     """
 
     seed: int = 0
@@ -125,6 +126,7 @@ class Recipe:
     held_back: float = 0.0
     task_agnostic: bool = False
     layers: tuple[int, ...] = ()
+    texts_from: str = ""
     inhibitor: InhibitorSettings = field(default_factory=InhibitorSettings)
     teacher: Finetuning = field(default_factory=Finetuning)
     align: Alignment = field(default_factory=Alignment)

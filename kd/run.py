@@ -11,13 +11,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from inhibi.engine.errors import InputError, say
 from inhibi.kd import processes
-from inhibi.kd.data import Task, load_split, load_texts
+from inhibi.kd.data import Task, find_task, load_split, load_texts
 from inhibi.kd.examples import Example, Examples, joined, label_ids, labelled, unlabelled
 from inhibi.kd.families import parts
 from inhibi.kd.held_back import hold_back, hold_back_texts, wholes
 from inhibi.kd.predict import load_tokenizer
 from inhibi.kd.pretrained import is_inhibitor, load_pretrained, load_student, stage_of
 from inhibi.kd.recipe import Recipe, Stage
+from inhibi.kd.sentences import sentences
 from inhibi.kd.shapes import compared_layers, taken_layers
 from inhibi.kd.task_vector import add_task_vector
 
@@ -109,10 +110,10 @@ class Run:
                     f"the recipe joins sentences, which {self.task.name} does not allow: "
                     "set joined = 0 (it needs single sentences with labels)"
                 )
-            if stage.texts and not self.texts:
+            if stage.texts and not (self.texts or r.texts_from):
                 raise InputError(
-                    "the recipe mixes in unlabelled texts: name parquet files with --text, "
-                    "or set texts = 0 in a recipe of your own"
+                    "the recipe mixes in unlabelled texts: name parquet files with --text "
+                    "(or, in a recipe of your own, set texts_from or texts = 0)"
                 )
 
     def _check_embedding(self) -> None:
@@ -236,7 +237,18 @@ class Run:
     def unlabelled(self) -> "tuple[Dataset, Dataset]":
         """The unlabelled texts to learn from and those held back, column `text`: the same ones in
         every run, since a student may have learned from them in an earlier one."""
-        return hold_back_texts(load_texts(list(self.texts)))
+        texts = load_texts(list(self.texts))
+        if self.recipe.texts_from:
+            texts += self._sentences_of(find_task(self.recipe.texts_from))
+        return hold_back_texts(texts)
+
+    def _sentences_of(self, task: Task) -> list[str]:
+        if len(task.columns) > 1:
+            raise InputError(
+                f"the recipe has texts_from = {task.name!r}, a task of pairs: name one with single "
+                "texts (imdb)"
+            )
+        return sentences(load_split(task, "train", self.data_dir)[task.columns[0]])
 
     def examples(self, stage: Stage, task: bool = True) -> Examples:
         """The training examples of a stage: the task's and joined ones (`task`), unlabelled

@@ -185,6 +185,9 @@ def test_mistakes_are_one_line(inputs: Path, tmp_path: Path, fails: Callable[...
     for content, message in {
         "[distill]\ntexts = 5": "name parquet files with --text",
         "max_length = 100": "the teacher has 40 positions",
+        "texts_from = 'rte'\n[distill]\ntexts = 5": "texts_from = 'rte', a task of pairs",
+        "texts_from = 'book'\n[distill]\ntexts = 5": "unknown task 'book'",
+        "texts_from = 'imdb'\n[distill]\ntexts = 5": "lacks the split train of imdb",
     }.items():
         recipe.write_text(content)
         assert message in fails(with_("--recipe", str(recipe)))
