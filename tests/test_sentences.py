@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from pyarrow import parquet, table
-
 from tiny_teacher import tiny_tokenizer
 
 from inhibi.kd.data import find_task
