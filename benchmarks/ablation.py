@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fidelity import add_held_back, fidelity
-from benchmarks.run_result import STAGES, read_stage
+from benchmarks.run_result import CHECKPOINTS, STAGES, read_stage
 from inhibi.engine.errors import InputError, command
 from inhibi.kd.files import write_json
 
 NAMED = (
-    *("recipe", "recipe_sha256", "seed", "teacher", "teacher_sha256"),
-    *("student", "student_sha256", "student_base", "student_base_sha256"),
+    *("recipe", "recipe_sha256", "seed"),
+    *(name for role in CHECKPOINTS.values() for name in (role, f"{role}_sha256")),
 )
 
 

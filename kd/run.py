@@ -97,10 +97,7 @@ class Run:
 
     def _check_stages(self) -> None:
         """`InputError` where a stage asks for examples that this task has not."""
-        r = self.recipe
-        aligned = [] if self.inhibitor else [r.align]
-        distilled = [] if self.distilled else [r.distill]
-        for stage in (r.teacher, *aligned, *distilled, r.finetune, r.qat):
+        for stage in self._stages:
             if stage.whole and len(self.task.columns) > 1:
                 raise InputError(
                     f"{self.task.name} has pairs, of which none is whole: set whole = 0"
@@ -110,7 +107,7 @@ class Run:
                     f"the recipe joins sentences, which {self.task.name} does not allow: "
                     "set joined = 0 (it needs single sentences with labels)"
                 )
-            if stage.texts and not (self.texts or r.texts_from):
+            if stage.texts and not (self.texts or self.recipe.texts_from):
                 raise InputError(
                     "the recipe mixes in unlabelled texts: name parquet files with --text "
                     "(or, in a recipe of your own, set texts_from or texts = 0)"
@@ -218,6 +215,14 @@ class Run:
         agnostic = self.recipe.task_agnostic and not self.task.pooling
         return self.inhibitor is not None and agnostic
 
+    @property
+    def _stages(self) -> tuple[Stage, ...]:
+        """Those that this run goes through: what the student's own run has done is not repeated."""
+        r = self.recipe
+        aligned = [] if self.inhibitor else [r.align]
+        distilled = [] if self.distilled else [r.distill]
+        return (r.teacher, *aligned, *distilled, r.finetune, r.qat)
+
     def embedder(self, teacher: PreTrainedModel) -> PreTrainedModel | None:
         """The teacher where it is one of embeddings."""
         return teacher if self.task.pooling else None
@@ -238,7 +243,7 @@ class Run:
         """The unlabelled texts to learn from and those held back, column `text`: the same ones in
         every run, since a student may have learned from them in an earlier one."""
         texts = load_texts(list(self.texts))
-        if self.recipe.texts_from:
+        if self.recipe.texts_from and any(stage.texts for stage in self._stages):
             texts += self._sentences_of(find_task(self.recipe.texts_from))
         return hold_back_texts(texts)
 
