@@ -84,7 +84,8 @@ class _Batch:
         error.own.add(goal, self._rows(operator.name, self.rounded[operator.name]))
         error.weights.add(goal, self._rows(operator.name, weights.exact(*inputs)))
         if operator.quantizer is not None:
-            error.peak = max(error.peak, float(goal.abs().max() / _scale(operator.quantizer)))
+            peak = (goal - operator.middle).abs().max() / _scale(operator.quantizer)
+            error.peak = max(error.peak, float(peak))
 
     def _add_error(self, operator: Operator, error: OperatorError) -> None:
         name = operator.name
@@ -98,7 +99,7 @@ class _Batch:
             known = {other: before[other] for other in self.names[: self.names.index(name)]}
             noise.add(self.exact["logits"], run(self.chain, rounding, known)["logits"])
         if operator.quantizer is not None:
-            trained = made / _scale(operator.quantizer)
+            trained = (made - operator.middle) / _scale(operator.quantizer)
             error.add_integers(trained, _exported(self.traces, name))
 
     def _rows(self, name: str, x: Tensor) -> Tensor:

@@ -116,27 +116,36 @@ def _array(tensor: Tensor) -> Floats:
     return tensor.detach().double().numpy()
 
 
-def _linear(linear: QuantLinear, scale_in: float, scale_out: Floats | float) -> RequantizedLinear:
+def _linear(
+    linear: QuantLinear,
+    scale_in: float,
+    scale_out: Floats | float,
+    middle_in: float = 0.0,
+    middle_out: Floats | float = 0.0,
+) -> RequantizedLinear:
     """A product of inputs with `scale_in`, requantized to `scale_out` (a number or [M]).
+
+    The bias makes up for what is counted from a middle: the inputs, and the output (a number or
+    [M]).
 
     A channel whose weights are nearly zero beside its bias gets a larger weight scale, so that the
     bias stays below 2^27 and the ratio of scales has a multiplier.
     """
     quantized = linear.quant_weight()
-    bias = _array(linear.bias)
+    bias = _array(linear.bias) - middle_out
     trained = _array(quantized.scale)[:, 0]
-    least = np.maximum(
-        np.abs(bias) / (scale_in * BIAS_LIMIT), SMALLEST_RATIO * scale_out / scale_in
-    )
+    largest = np.abs(bias + middle_in * _array(quantized.value).sum(1))
+    least = np.maximum(largest / (scale_in * BIAS_LIMIT), SMALLEST_RATIO * scale_out / scale_in)
     unit = np.maximum(trained, least)
     weight = quantized.int().numpy()
     for channel in np.flatnonzero(unit > trained):
         rounded = fixed.round_half_up(_array(linear.weight[channel]) / unit[channel])
         weight[channel] = limit_pairs(rounded.astype(np.int8)[:, None])[0][:, 0]
     multiplier, shift = fixed.multiplier_shift(scale_in * unit / scale_out)
+    steps = bias / (scale_in * unit) + middle_in / scale_in * weight.sum(1, dtype=np.int64)
     return RequantizedLinear(
         weight=np.ascontiguousarray(weight.T),
-        bias=fixed.round_half_up(bias / (scale_in * unit)).astype(np.int32),
+        bias=fixed.round_half_up(steps).astype(np.int32),
         multiplier=multiplier,
         shift=shift,
     )
@@ -163,9 +172,13 @@ def _classifier(linear: QuantLinear, unit: float) -> Linear:
 def _lookup(lookup: QuantLookup, scale_in: float) -> LookupLinear:
     factor = _array(lookup.factor)
     inner, outer = scale(lookup.input_quantizer), scale(lookup.quantizer)
-    product = _linear(lookup.linear, scale_in, inner * factor)
-    factors, index = np.unique(factor, return_inverse=True)
-    tables = [_table(lookup.function, inner * f, outer * f) for f in factors]
+    middle_in, middle_out = _array(lookup.input_middle) * factor, float(lookup.output_middle)
+    product = _linear(lookup.linear, scale_in, inner * factor, middle_out=middle_in)
+    factors, first, index = np.unique(factor, return_index=True, return_inverse=True)
+    tables = [
+        _table(lookup.function, inner * f, middle_in[k], outer * f, middle_out * f)
+        for f, k in zip(factors, first, strict=True)
+    ]
     return LookupLinear(
         product.weight,
         product.bias,
@@ -176,9 +189,15 @@ def _lookup(lookup: QuantLookup, scale_in: float) -> LookupLinear:
     )
 
 
-def _table(function: Callable[[Tensor], Tensor], scale_in: float, scale_out: float) -> np.ndarray:
-    values = (torch.arange(256, dtype=torch.float64) - 128) * scale_in
-    made = fixed.round_half_up(function(values).numpy() / scale_out)
+def _table(
+    function: Callable[[Tensor], Tensor],
+    scale_in: float,
+    middle_in: float,
+    scale_out: float,
+    middle_out: float,
+) -> np.ndarray:
+    values = (torch.arange(256, dtype=torch.float64) - 128) * scale_in + middle_in
+    made = fixed.round_half_up((function(values).numpy() - middle_out) / scale_out)
     return (np.clip(made, -127, 127) + 128).astype(np.uint8)
 
 
@@ -189,9 +208,10 @@ def _norm(norm: QuantNorm) -> Norm:
 
 
 def _norm_linear(
-    linear: QuantLinear, norm: QuantNorm, scale_in: float, residual: float
+    linear: QuantLinear, norm: QuantNorm, scale_in: float, residual: float, middle_in: float = 0.0
 ) -> NormLinear:
-    product = _linear(linear, scale_in, residual / float(norm.residual_multiplier.median()))
+    unit = residual / float(norm.residual_multiplier.median())
+    product = _linear(linear, scale_in, unit, middle_in)
     return NormLinear(
         product.weight,
         product.bias,
@@ -228,7 +248,11 @@ def _layer(layer: QuantLayer, residual: float, max_tokens: int) -> IntegerLayer:
         ),
         intermediate=_lookup(layer.intermediate, middle),
         output=_norm_linear(
-            layer.output, layer.output_norm, scale(layer.intermediate.quantizer), middle
+            layer.output,
+            layer.output_norm,
+            scale(layer.intermediate.quantizer),
+            middle,
+            float(layer.intermediate.output_middle),
         ),
     )
 

@@ -48,6 +48,9 @@ class QuantNorm(nn.Module):
         self.register_buffer(
             "residual_multiplier", torch.full_like(norm.weight, LARGEST_MULTIPLIER)
         )
+        # What the residual's channels [C] lack: it stands in the biases of what reads them.
+        self.residual_middle: Tensor
+        self.register_buffer("residual_middle", torch.zeros_like(norm.weight))
 
     def forward(self, x: Tensor, residual: IntQuantTensor) -> IntQuantTensor:
         unit = residual.scale / self.residual_multiplier.median()
@@ -57,6 +60,10 @@ class QuantNorm(nn.Module):
     def rescaled(self, residual: Tensor) -> Tensor:
         """The residual [B,T,C] with its channels' scales."""
         return residual * self.residual_factor
+
+    def restored(self, residual: Tensor) -> Tensor:
+        """The residual [B,T,C] as the float student has it, but for rounding."""
+        return self.rescaled(residual) + self.residual_middle
 
     @property
     def residual_factor(self) -> Tensor:

@@ -33,6 +33,7 @@ class Operator:
     exact: Callable[..., Tensor]
     quantized: Callable[..., Tensor | IntQuantTensor]
     quantizer: QuantIdentity | None
+    middle: float = 0.0  # of the output: its integers count from there
 
 
 def operators(student: QuantStudent, ids: list[Tensor], valid: Tensor) -> list[Operator]:
@@ -103,6 +104,7 @@ def _layer(name: str, layer: QuantLayer, x: str, valid: Tensor) -> list[Operator
             partial(_exact_lookup, layer.intermediate),
             layer.intermediate,
             layer.intermediate.quantizer,
+            float(layer.intermediate.output_middle),
         ),
         _add_norm(last, (wide, middle), layer.output, layer.output_norm),
     ]

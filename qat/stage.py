@@ -16,9 +16,8 @@ from inhibi.kd.shapes import same_shape
 from inhibi.kd.training import train
 from inhibi.qat import channel_scales
 from inhibi.qat.compensated_rounding import round_weights
-from inhibi.qat.student import QuantizationSettings, QuantLookup, QuantStudent, load
+from inhibi.qat.student import FLAT, QuantizationSettings, QuantLookup, QuantStudent, load
 
-FLAT = -4.0  # GELU, tanh and ReLU are below it what they are at it, within 0.001
 ROUNDING_BATCHES = 8  # of the calibration's: each is run once for every product
 
 
@@ -72,7 +71,9 @@ def calibrate(student: QuantStudent, inputs: Iterable[dict[str, Tensor]]) -> Non
     lookups = [module for module in student.modules() if isinstance(module, QuantLookup)]
     hooks = [
         lookup.input_quantizer.register_forward_pre_hook(
-            lambda _, x, least=FLAT / lookup.factor: (torch.maximum(x[0], least),)
+            lambda _, x, least=FLAT / lookup.factor - lookup.input_middle: (
+                torch.maximum(x[0], least),
+            )
         )
         for lookup in lookups
     ]

@@ -31,7 +31,16 @@ from inhibi.qat.layers import (
 from inhibi.qat.quantizers import activation, round_half_up
 
 MEAN_PARTS = 256  # of a step, in which MeanPool counts
-CHANNEL_SCALES = (".residual_multiplier", ".factor", ".source")  # see inhibi.qat.channel_scales
+FLAT = -4.0  # GELU, tanh and ReLU are below it what they are at it, within 0.001
+# see inhibi.qat.channel_scales
+CHANNEL_SCALES = (
+    ".residual_multiplier",
+    ".residual_middle",
+    ".factor",
+    ".source",
+    ".input_middle",
+    ".output_middle",
+)
 
 
 @dataclass(frozen=True)
@@ -56,8 +65,9 @@ class QuantLookup(nn.Module):
 
     Channel k [M] counts in factor[k] of the quantizers' steps, before the function and after it, so
     that the few wide channels do not cost the others their precision; the output is without its
-    factor, which the weights of the product that reads it have. source[k] is the float student's
-    channel: those of one factor stand side by side.
+    factor, which the weights of the product that reads it have. Steps are counted from
+    input_middle[k] and from output_middle, so that both signs are used. source[k] is the float
+    student's channel: those of one factor stand side by side.
     """
 
     def __init__(
@@ -70,12 +80,18 @@ class QuantLookup(nn.Module):
         self.quantizer = quantizer()
         self.factor: Tensor
         self.source: Tensor
+        self.input_middle: Tensor
+        self.output_middle: Tensor
         self.register_buffer("factor", torch.ones(linear.out_features))
         self.register_buffer("source", torch.arange(linear.out_features))
+        self.register_buffer("input_middle", torch.zeros(linear.out_features))
+        self.register_buffer("output_middle", torch.zeros(()))
 
     def forward(self, x: IntQuantTensor) -> IntQuantTensor:
-        steps = self.input_quantizer(self.linear(x) / self.factor)
-        return self.quantizer(self.activated(steps.value * self.factor))
+        steps = self.input_quantizer(self.linear(x) / self.factor - self.input_middle)
+        made = self.activated((steps.value + self.input_middle) * self.factor)
+        counted = self.quantizer(made - self.output_middle)
+        return counted.set(value=counted.value + self.output_middle)
 
     def activated(self, x: Tensor) -> Tensor:
         """The function of x [..., M], without the channels' factors."""
@@ -145,7 +161,7 @@ class QuantStudent(nn.Module):
         x = self.embeddings(self.table_ids(input_ids, token_type_ids))
         hidden = []
         for layer in self.layer_list():
-            hidden.append(layer.attention_norm.rescaled(x.value))
+            hidden.append(layer.attention_norm.restored(x.value))
             x = layer(x, valid)
         hidden.append(x.value)
         answer = self.vector(x, valid).value if self.pooling else self.logits(x)

@@ -1,6 +1,7 @@
 """Scales per channel: nothing changes but the rounding, which gets better."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -19,7 +20,8 @@ from inhibi.qat.channel_scales import (
     LEAST,
     LEAST_RANGE,
     TABLES,
-    ChannelScales,
+    ActivationScales,
+    activation_scales,
     factors,
     find,
     fold,
@@ -33,17 +35,20 @@ WIDE = 3  # the channel that is wider than the others
 
 
 def uneven(make: Callable[[], PreTrainedModel]) -> PreTrainedModel:
-    """A float student with one channel twenty times as wide as the others in every norm, and one
-    in every activation."""
+    """A float student with one channel twenty times as wide as the others, and far from 0, in every
+    norm, and one wide in every activation."""
     model = make_student(make(), InhibitorSettings()).eval()
     found = parts(model)
     with torch.no_grad():
         for layer in found.layers:
             for norm in (layer.attention_norm, layer.output_norm):
                 norm.weight[WIDE] *= 20
+                norm.bias[WIDE] = 30.0
+            layer.intermediate.weight[:, WIDE] /= 40
             layer.intermediate.bias[WIDE] = 20.0
             layer.output.weight[:, WIDE] /= 20
         found.embedding_norm.weight[WIDE] *= 20
+        found.embedding_norm.bias[WIDE] = 30.0
     return model
 
 
@@ -80,12 +85,14 @@ def test_scales_follow_the_widest_channels(make: Callable[[], PreTrainedModel]) 
     with torch.no_grad():
         hidden = model(**batch(), output_hidden_states=True).hidden_states
     valid = batch()["attention_mask"].bool()
-    assert len(scales.multipliers) == 2 * (len(hidden) - 1)
-    for found, state in zip(scales.multipliers[::2], hidden[:-1], strict=True):
-        assert torch.equal(found, multipliers(state[valid].abs().quantile(0.999, 0)))
-        assert found[WIDE] == 64
-    for found in scales.factors:
-        assert found[WIDE] == found.max() > 1
+    assert len(scales.norms) == 2 * (len(hidden) - 1)
+    for (r, middle), state in zip(scales.norms[::2], hidden[:-1], strict=True):
+        low, high = state[valid].quantile(torch.tensor([0.001, 0.999]), 0)
+        assert torch.allclose(middle, (low + high) / 2)
+        assert torch.equal(r, multipliers((high - low) / 2))
+        assert r[WIDE] == 64
+    for found in scales.activations:
+        assert found.factor[WIDE] == found.factor.max() > 1
 
 
 @pytest.mark.parametrize("make", [tiny_bert, tiny_distilbert])
@@ -93,8 +100,11 @@ def test_without_rounding_nothing_changes(make: Callable[[], PreTrainedModel]) -
     model = uneven(make)
     student, scales = QuantStudent(model, QuantizationSettings()), find(model, [batch()])
     fold(student, scales)
-    assert all(map(torch.equal, folded(student).multipliers, scales.multipliers))
-    assert all(map(torch.equal, folded(student).factors, scales.factors))
+    found = folded(student)
+    for kept, wanted in zip(
+        [*found.norms, *found.activations], [*scales.norms, *scales.activations], strict=True
+    ):
+        assert all(map(torch.equal, kept, wanted))
     inputs = batch()
     with torch.no_grad():
         chain = operators(
@@ -103,13 +113,23 @@ def test_without_rounding_nothing_changes(make: Callable[[], PreTrainedModel]) -
         torch.testing.assert_close(run(chain, ())["logits"], model(**inputs).logits)
 
 
+def test_an_activations_middles_are_those_of_its_range() -> None:
+    high = torch.tensor([[1.0, 2.0, 30.0], [3.0, 0.0, 34.0]])
+    factor, input_middle, output_middle = activation_scales(high, torch.relu)
+    assert factor.tolist() == [1.0, 1.0, 8.0]
+    assert input_middle.tolist() == [0.0, 0.0, 1.75]  # of -4 to 4, and of -4/8 to 4
+    assert output_middle == 2.0
+
+
 def test_wide_channels_no_longer_cost_the_others_their_precision() -> None:
     """Errors of hidden states beside the float student's, in channels of ordinary width."""
     model = uneven(lambda: tiny_bert(hidden=64, heads=4, spread=0.1))
     valid = batch()["attention_mask"].bool()
     others = torch.arange(64) != WIDE
     scales = find(model, [batch()])
-    plain = ChannelScales(scales.multipliers, [torch.ones_like(f) for f in scales.factors])
+    ones = torch.ones_like(scales.activations[0].factor)
+    one_scale = ActivationScales(ones, torch.zeros_like(ones), torch.zeros(()))
+    plain = replace(scales, activations=[one_scale] * len(scales.activations))
     with torch.no_grad():
         goal = model(**batch(), output_hidden_states=True).hidden_states
         one, norms, both = (

@@ -166,6 +166,10 @@ def test_scales_of_channels_reach_the_file(tmp_path: Path) -> None:
             norm.residual_multiplier.random_(1, 65, generator=draw)
     student.layers[0].intermediate.factor[:9] = 4.0
     student.layers[0].intermediate.factor[9:12] = 2.0
+    for layer in student.layer_list():
+        lookup = layer.intermediate
+        lookup.input_middle.copy_(0.5 - 0.25 / lookup.factor)
+        lookup.output_middle.fill_(0.3)
     student.save_pretrained(tmp_path)
     student = load(tmp_path)
     integers = exported(student, tmp_path / "student.onnx")
