@@ -12,6 +12,7 @@ from inhibi.eval.examples import Examples
 from inhibi.eval.labels import label_ids
 from inhibi.eval.metrics import metrics
 from inhibi.eval.score import score
+from inhibi.kd.attention import many_answers
 from inhibi.kd.data import Task
 
 BATCH = 32
@@ -63,7 +64,8 @@ def score_sets(
     made = {}
     for name, rows in sets.items():
         recorded = _Recorded(model)
-        found = score(task, rows, recorded, max_length, BATCH)  # type: ignore[arg-type]
+        with many_answers():
+            found = score(task, rows, recorded, max_length, BATCH)  # type: ignore[arg-type]
         ids = label_ids(model.labels, rows.labels)[0] if rows.labels else {}
         predictions = [
             float(ids[a.label] if a.label is not None else a.score or 0.0) for a in recorded.answers
