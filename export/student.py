@@ -1,6 +1,5 @@
 """From a trained quantized student to plain integers. The only part of export that needs torch."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -171,34 +170,30 @@ def _classifier(linear: QuantLinear, unit: float) -> Linear:
 
 def _lookup(lookup: QuantLookup, scale_in: float) -> LookupLinear:
     factor = _array(lookup.factor)
-    inner, outer = scale(lookup.input_quantizer), scale(lookup.quantizer)
-    middle_in, middle_out = _array(lookup.input_middle) * factor, float(lookup.output_middle)
-    product = _linear(lookup.linear, scale_in, inner * factor, middle_out=middle_in)
-    factors, first, index = np.unique(factor, return_index=True, return_inverse=True)
-    tables = [
-        _table(lookup.function, inner * f, middle_in[k], outer * f, middle_out * f)
-        for f, k in zip(factors, first, strict=True)
-    ]
+    product = _linear(
+        lookup.linear,
+        scale_in,
+        scale(lookup.input_quantizer) * factor,
+        middle_out=_array(lookup.input_middle) * factor,
+    )
+    _, first, index = np.unique(factor, return_index=True, return_inverse=True)
     return LookupLinear(
         product.weight,
         product.bias,
         product.multiplier,
         product.shift,
-        np.stack(tables),
+        np.stack([_table(lookup, int(channel)) for channel in first]),
         index.astype(np.uint8),
     )
 
 
-def _table(
-    function: Callable[[Tensor], Tensor],
-    scale_in: float,
-    middle_in: float,
-    scale_out: float,
-    middle_out: float,
-) -> np.ndarray:
-    values = (torch.arange(256, dtype=torch.float64) - 128) * scale_in + middle_in
-    made = fixed.round_half_up((function(values).numpy() - middle_out) / scale_out)
-    return (np.clip(made, -127, 127) + 128).astype(np.uint8)
+def _table(lookup: QuantLookup, channel: int) -> np.ndarray:
+    """What the function makes of each of a channel's 256 inputs: `QuantLookup.forward`."""
+    factor = float(lookup.factor[channel])
+    steps = (torch.arange(256, dtype=torch.float64) - 128) * scale(lookup.input_quantizer)
+    made = lookup.function((steps + float(lookup.input_middle[channel])) * factor).numpy() / factor
+    counted = fixed.round_half_up((made - float(lookup.output_middle)) / scale(lookup.quantizer))
+    return (np.clip(counted, -127, 127) + 128).astype(np.uint8)
 
 
 def _norm(norm: QuantNorm) -> Norm:

@@ -24,8 +24,9 @@ from transformers import PreTrainedModel
 
 from inhibi.kd.families import parts
 from inhibi.qat.layers import LARGEST_MULTIPLIER, QuantNorm
-from inhibi.qat.student import FLAT, QuantLookup, QuantStudent
+from inhibi.qat.student import QuantLookup, QuantStudent
 
+FLAT = -4.0  # GELU, tanh and ReLU are below it what they are at it, within 0.001
 QUANTILE = 0.999  # of a channel's values in a batch: its range's upper end; 0.001 is the lower
 LEAST = 4  # r_c at least: the sum before a norm then counts a quarter of the finest channel's step
 LEAST_RANGE = 3.0  # of an activation's channels: below -3 GELU is less than half a step from 0
@@ -183,8 +184,8 @@ def _readers(student: QuantStudent) -> list[_Reader]:
     found = []
     maker = student.embeddings.norm
     for layer in student.layer_list():
-        middle = layer.attention_norm
-        found.append(_Reader(maker, layer.qkv, layer.attention_output, middle))
-        found.append(_Reader(middle, layer.intermediate.linear, layer.output, layer.output_norm))
+        norm = layer.attention_norm
+        found.append(_Reader(maker, layer.qkv, layer.attention_output, norm))
+        found.append(_Reader(norm, layer.intermediate.linear, layer.output, layer.output_norm))
         maker = layer.output_norm
     return found

@@ -15,8 +15,9 @@ from inhibi.kd.run import Run
 from inhibi.kd.shapes import same_shape
 from inhibi.kd.training import train
 from inhibi.qat import channel_scales
+from inhibi.qat.channel_scales import FLAT
 from inhibi.qat.compensated_rounding import round_weights
-from inhibi.qat.student import FLAT, QuantizationSettings, QuantLookup, QuantStudent, load
+from inhibi.qat.student import QuantizationSettings, QuantLookup, QuantStudent, load
 
 ROUNDING_BATCHES = 8  # of the calibration's: each is run once for every product
 

@@ -31,7 +31,6 @@ from inhibi.qat.layers import (
 from inhibi.qat.quantizers import activation, round_half_up
 
 MEAN_PARTS = 256  # of a step, in which MeanPool counts
-FLAT = -4.0  # GELU, tanh and ReLU are below it what they are at it, within 0.001
 # see inhibi.qat.channel_scales
 CHANNEL_SCALES = (
     ".residual_multiplier",
