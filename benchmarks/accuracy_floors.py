@@ -3,7 +3,7 @@
 "below": how much lower a model scores; less than 0 where it scores higher.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -11,10 +11,13 @@ from benchmarks.accuracy import COMPARATOR, BySeed, Runs, difference, equal, of,
 from benchmarks.bootstrap import main_metric
 from benchmarks.floors import Floor
 from benchmarks.joined import LENGTHS
+from inhibi.kd.data import TASKS
 
 BEST = "best"
 SPLIT = "validation"
 POINTS = "points"
+AVERAGED = ("cola", "mrpc", "rte", "sst2", "stsb")  # not wnli: 71 examples
+Models = Callable[[Runs], BySeed]
 
 
 def _mean(recipe: str, name: str, metric: str) -> Callable[[Runs], float | None]:
@@ -25,9 +28,7 @@ def _mean(recipe: str, name: str, metric: str) -> Callable[[Runs], float | None]
     return measure
 
 
-def _below(
-    first: Callable[[Runs], BySeed], second: Callable[[Runs], BySeed], name: str = SPLIT
-) -> Callable[[Runs], float | None]:
+def _below(first: Models, second: Models, name: str = SPLIT) -> Callable[[Runs], float | None]:
     """Points by which the first scores below the second."""
 
     def measure(runs: Runs) -> float | None:
@@ -37,9 +38,7 @@ def _below(
     return measure
 
 
-def _equal(
-    first: Callable[[Runs], BySeed], second: Callable[[Runs], BySeed]
-) -> Callable[[Runs], float | None]:
+def _equal(first: Models, second: Models) -> Callable[[Runs], float | None]:
     def measure(runs: Runs) -> float | None:
         found = equal(first(runs), second(runs), SPLIT)
         return None if found is None else 100 * found
@@ -52,19 +51,43 @@ def best(runs: Runs) -> BySeed:
     return of(runs, BEST, "integer")
 
 
+def teacher(runs: Runs) -> BySeed:
+    """The best recipe's own."""
+    return teachers(runs, BEST)
+
+
+def student(runs: Runs) -> BySeed:
+    """The best recipe's, in float."""
+    return of(runs, BEST, "float")
+
+
+def unquantized(runs: Runs) -> BySeed:
+    """The integers' weights in float."""
+    return of(runs, BEST, "unquantized")
+
+
+def comparator(runs: Runs) -> BySeed:
+    """The integers with dot products and softmax."""
+    return of(runs, COMPARATOR, "integer")
+
+
+def _surely_below(split: str) -> Callable[[Runs], float | None]:
+    """Points by which the best integers score below the teacher at least: the nearer end of the
+    95 % interval."""
+
+    def measure(runs: Runs) -> float | None:
+        found = difference(best(runs), teacher(runs), split)
+        return None if found is None else -100 * found.high
+
+    return measure
+
+
+def _significance(split: str) -> Floor:
+    what = "best integers below the teacher, nearer end of the 95 % interval"
+    return Floor(what, 2.0, _surely_below(split), POINTS, True)
+
+
 def _sst2() -> Sequence[Floor]:
-    def teacher(runs: Runs) -> BySeed:
-        return teachers(runs, BEST)
-
-    def student(runs: Runs) -> BySeed:
-        return of(runs, BEST, "float")
-
-    def unquantized(runs: Runs) -> BySeed:
-        return of(runs, BEST, "unquantized")
-
-    def comparator(runs: Runs) -> BySeed:
-        return of(runs, COMPARATOR, "integer")
-
     return (
         Floor("teacher, float", 90.0, _mean(COMPARATOR, "teacher", main_metric("sst2")), "%"),
         Floor("best integers below the teacher", 0.5, _below(best, teacher), POINTS, True),
@@ -108,4 +131,47 @@ def _sst2() -> Sequence[Floor]:
     )
 
 
-FLOORS: dict[str, Sequence[Floor]] = {"sst2": _sst2()}
+def _imdb() -> Sequence[Floor]:
+    (split,) = TASKS["imdb"].validation
+    return (
+        Floor("best integers below the teacher", 0.7, _below(best, teacher, split), POINTS, True),
+    )
+
+
+def _mean_below(first: Models, second: Models) -> Callable[[Mapping[str, Runs]], float | None]:
+    """Points by which the first scores below the second, mean over the averaged tasks; None where
+    one lacks it."""
+
+    def measure(results: Mapping[str, Runs]) -> float | None:
+        by_task = [_below(first, second)(results.get(task, {})) for task in AVERAGED]
+        known = [points for points in by_task if points is not None]
+        return float(np.mean(known)) if len(known) == len(AVERAGED) else None
+
+    return measure
+
+
+# By task, of its runs.
+FLOORS: dict[str, Sequence[Floor]] = {
+    **{task: (_significance(SPLIT),) for task in AVERAGED},
+    "sst2": (*_sst2(), _significance(SPLIT)),
+    "imdb": _imdb(),
+}
+# Of all tasks' runs.
+AVERAGE_FLOORS: Sequence[Floor] = (
+    Floor("best integers below the teacher", 1.0, _mean_below(best, teacher), POINTS, True),
+    Floor("best integers below the float student", 0.3, _mean_below(best, student), POINTS, True),
+    Floor(
+        "best integers below the same weights in float",
+        0.3,
+        _mean_below(best, unquantized),
+        POINTS,
+        True,
+    ),
+    Floor(
+        "best integers below the integer dot product",
+        0.7,
+        _mean_below(best, comparator),
+        POINTS,
+        True,
+    ),
+)

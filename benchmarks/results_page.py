@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy import Runs, read_runs
+from benchmarks.accuracy_floors import FLOORS
 from benchmarks.bootstrap import RESAMPLES
+from benchmarks.results_average import average
 from benchmarks.results_embedding import embeddings
 from benchmarks.results_papers import papers
 from benchmarks.results_plot import plot
@@ -97,6 +99,7 @@ def page(folder: Path) -> str:
     sections = [
         HEAD,
         "![scores by recipe](results.svg)" if results else "There are no runs yet.",
+        average(results),
         *(_task(task, runs) for task, runs in results.items()),
         _embeddings(folder / "embedding.json"),
         _ablations(read_trials(folder)),
@@ -110,7 +113,8 @@ def _task(task: str, runs: Runs) -> str:
     run = next(iter(runs.values()))[0]
     sizes = (f"{name}: {len(packed.split()):,}" for name, packed in run["references"].items())
     title = f"## {task}\n\nExamples: {', '.join(sizes)}."
-    return "\n\n".join(part for part in (title, models(runs), floors(task, runs)) if part)
+    targets = floors(FLOORS.get(task, ()), runs)
+    return "\n\n".join(part for part in (title, models(runs), targets) if part)
 
 
 def _embeddings(file: Path) -> str:

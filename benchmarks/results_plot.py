@@ -10,6 +10,7 @@ from benchmarks.accuracy_floors import BEST
 from benchmarks.bootstrap import main_metric
 from inhibi.engine.errors import MissingExtra
 
+COLUMNS = 3  # of panels
 STYLES = {
     "float": ("float", "o", "tab:blue"),
     "ptq": ("integers, calibrated only", "x", "tab:orange"),
@@ -31,10 +32,14 @@ def plot(results: Mapping[str, Runs], path: Path) -> None:
     if not panels:
         path.unlink(missing_ok=True)
         return
-    figure, all_axes = pyplot.subplots(
-        1, len(panels), figsize=(4.5 * len(panels), 4), layout="constrained", squeeze=False
+    columns = min(len(panels), COLUMNS)
+    rows = -(-len(panels) // columns)
+    figure, grid = pyplot.subplots(
+        rows, columns, figsize=(4.5 * columns, 4 * rows), layout="constrained", squeeze=False
     )
-    for axes, name in zip(all_axes[0], panels, strict=True):
+    for axes in grid.flat[len(panels) :]:
+        axes.remove()
+    for axes, name in zip(grid.flat, panels, strict=False):
         if name in results:
             _recipes(axes, name, results[name])
         else:

@@ -18,8 +18,9 @@ from benchmarks.accuracy import (
     teachers,
     values,
 )
-from benchmarks.accuracy_floors import BEST, FLOORS
+from benchmarks.accuracy_floors import BEST
 from benchmarks.bootstrap import main_metric
+from benchmarks.floors import Floor
 from benchmarks.markdown import table
 from inhibi.kd.recipe import packaged, read_recipe
 
@@ -128,16 +129,16 @@ def _difference(student: BySeed, teacher: BySeed, split: str) -> str:
     return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
-def floors(task: str, runs: Runs) -> str:
-    """Empty for a task without any."""
-    if task not in FLOORS:
+def floors(targets: Sequence[Floor], results: Mapping[str, Any]) -> str:
+    """Measured on what each of them reads; empty without any."""
+    if not targets:
         return ""
     rows = []
-    for floor in FLOORS[task]:
-        value = floor.measure(runs)
+    for floor in targets:
+        value = floor.measure(results)
         answer = "not measured" if value is None else "yes" if floor.reached(value) else "**no**"
         sign = "<=" if floor.at_most else ">="
-        measured = "" if value is None else f"{value:.2f} {floor.unit}"
+        measured = "" if value is None else f"{round(value, 2) + 0:.2f} {floor.unit}"  # no -0.00
         rows.append([floor.what, f"{sign} {floor.target:g} {floor.unit}", measured, answer])
     return "### Floors\n\n" + table(["", "floor", "measured", "reached"], rows)
 

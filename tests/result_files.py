@@ -55,18 +55,24 @@ def run(
     }
 
 
-def grid() -> list[dict[str, Any]]:
+def grid(task: str = "sst2") -> list[dict[str, Any]]:
     """E0 and best, two seeds each; best's second seed is wrong twice where its teacher never is."""
     right = flipped()
     wrong = flipped(2, 3)
     return [
-        run("e0", 0, {"teacher": flipped(0), "float": flipped(0), "integer": flipped(0)}),
-        run("e0", 1, {"teacher": right, "float": right, "integer": flipped(3)}),
-        run("best", 0, dict.fromkeys(("teacher", "float", "unquantized", "integer"), flipped(0))),
+        run("e0", 0, {"teacher": flipped(0), "float": flipped(0), "integer": flipped(0)}, task),
+        run("e0", 1, {"teacher": right, "float": right, "integer": flipped(3)}, task),
+        run(
+            "best",
+            0,
+            dict.fromkeys(("teacher", "float", "unquantized", "integer"), flipped(0)),
+            task,
+        ),
         run(
             "best",
             1,
             {"teacher": right, "float": right, "unquantized": wrong, "integer": wrong},
+            task,
         ),
     ]
 
