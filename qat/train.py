@@ -94,11 +94,13 @@ def options(argv: list[str] | None) -> argparse.Namespace:
         help="the teacher is fine-tuned for the task: leave the recipe's stage teacher out",
     )
     add("--seed", type=int, metavar="N", help="instead of the recipe's")
-    add(
+    end = parser.add_mutually_exclusive_group()
+    end.add_argument(
         "--no-qat",
         action="store_true",
         help="end with the calibrated student in RUN/ptq (post-training quantization)",
     )
+    end.add_argument("--float", action="store_true", help="end with the float student")
     add("--data-dir", metavar="DIR", help="DIR/glue/TASK/SPLIT.parquet (default: INHIBI_DATA, hub)")
     add(
         "--text",
@@ -178,7 +180,9 @@ def run_stages(chosen: argparse.Namespace) -> None:
         lambda: open_run(run.folder, describe(chosen, task, recipe), chosen.resume)
     )
     teacher, student = float_stages(run, chosen.teacher)
-    if chosen.no_qat:
+    if chosen.float:
+        print(f"done: qat-train --resume without --float makes integers of {run.folder}")
+    elif chosen.no_qat:
         calibration_stage(run, teacher, student)
         print(f"done: export-onnx --no-qat {run.folder} -o student.onnx")
     else:

@@ -28,6 +28,7 @@ from inhibi.qat import student as qat_student
 from inhibi.qat import train as qat_train
 
 STEPS = 12
+FLOAT_STAGES = ["align", "distill", "teacher"]
 RECIPE = """
 max_length = 24
 [teacher]
@@ -283,6 +284,24 @@ def test_a_task_agnostic_student(inputs: Path, tmp_path: Path) -> None:
     metrics = json.loads((run / "finetune" / "metrics.json").read_text())
     assert metrics["split"] == "held back"
     assert metrics["device"].startswith("1 x ")
+
+
+@pytest.mark.slow
+def test_a_float_student_is_quantized_later(inputs: Path, tmp_path: Path) -> None:
+    recipe = """
+max_length = 24
+[distill]
+steps = 2
+[qat]
+calibration_batches = 2
+"""
+    run = small_run(inputs, tmp_path, recipe, "--trained-teacher", "--float")
+    assert sorted(path.parent.name for path in run.glob("*/metrics.json")) == FLOAT_STAGES
+    before = {name: (run / name / "model.safetensors").read_bytes() for name in FLOAT_STAGES}
+    small_run(inputs, tmp_path, recipe, "--trained-teacher", "--no-qat", "--resume")
+    export_cli.main(["--no-qat", str(run), "-o", str(tmp_path / "student.onnx")])
+    for name, weights in before.items():
+        assert (run / name / "model.safetensors").read_bytes() == weights
 
 
 @pytest.mark.parametrize("more", [(), ("--no-qat",)])

@@ -1,0 +1,72 @@
+"""python -m benchmarks.trials: each changes one entry of the base, and its result is kept."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_teacher import save_data, save_teacher
+
+from benchmarks import trials
+from benchmarks.results_page import page
+from inhibi.engine.errors import InputError
+from inhibi.kd.recipe import read_recipe
+
+
+def entries(recipe: Path) -> dict[str, Any]:
+    """By table and name, without the hash."""
+    made = asdict(read_recipe(recipe)) | {"sha256": ""}
+    found = {}
+    for table, value in made.items():
+        for name, entry in (value if isinstance(value, dict) else {"": value}).items():
+            found[f"{table} {name}"] = entry
+    return found
+
+
+@pytest.mark.parametrize("name", trials.TRIALS)
+def test_a_trial_changes_one_entry(name: str, tmp_path: Path) -> None:
+    text = trials.BASE.read_text("utf-8")
+    (tmp_path / "changed.toml").write_text(trials.changed(text, name))
+    base, changed = entries(trials.BASE), entries(tmp_path / "changed.toml")
+    assert sum(base[key] != changed[key] for key in base) == (name != "base")
+
+
+def test_a_line_that_the_base_lacks_is_named() -> None:
+    with pytest.raises(InputError, match="must have the line 'n0 = 16' once"):
+        trials.changed("n0 = 8\n", "sum")
+
+
+@pytest.mark.slow
+def test_results_are_kept_and_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_teacher(tmp_path / "teacher")
+    save_data(tmp_path / "data")
+    base = tmp_path / "base.toml"
+    base.write_text(
+        'held_back = 0.2\nmax_length = 24\n[inhibitor]\nscope = "head"\n'
+        "[align]\nsteps = 2\n[distill]\nsteps = 2\n"
+    )
+    monkeypatch.setattr(trials, "BASE", base)
+    arguments = [
+        *("--task", "sst2", "--teacher", str(tmp_path / "teacher"), "--only", "base", "layer"),
+        *("--data-dir", str(tmp_path / "data"), "--runs", str(tmp_path / "runs")),
+        *("--results", str(tmp_path / "results")),
+    ]
+    trials.main(arguments)
+    folder = tmp_path / "results" / "sst2" / "ablations"
+    made = {name: json.loads((folder / f"trial-{name}.json").read_text()) for name in TRIED}
+    for name, trial in made.items():
+        assert list(trial["stages"]) == ["teacher", "align", "distill"]
+        assert trial["change"] == TRIED[name]
+        assert trial["fidelity"]["all"]["examples"] > 0
+    assert '| trial | `scope = "layer"` instead of `"head"` |' in page(tmp_path / "results")
+    scalars = json.loads((tmp_path / "runs/sst2/layer/distill/config.json").read_text())
+    assert scalars["inhibitor"]["scope"] == "layer"
+    capsys.readouterr()
+    trials.main(arguments)
+    assert capsys.readouterr().out == "base: done\nlayer: done\n"
+
+
+TRIED = {"base": "benchmarks/trials.toml", "layer": '`scope = "layer"` instead of `"head"`'}
