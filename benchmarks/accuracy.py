@@ -95,29 +95,44 @@ def values(models: BySeed, name: str, metric: str) -> list[float]:
     return [v for model in models.values() if (v := model.value(name, metric)) is not None]
 
 
-def difference(student: BySeed, teacher: BySeed, name: str) -> Difference | None:
-    """The main metric of the one minus that of the other on a set of examples, by the seeds that
-    both have; None where there is none."""
+def _seeds(student: BySeed, teacher: BySeed, name: str) -> list[int]:
+    """Those that both have. Raises `InputError` where they were scored on different examples."""
     seeds = [
         seed
         for seed in sorted(student.keys() & teacher.keys())
         if name in student[seed].model["sets"] and name in teacher[seed].model["sets"]
     ]
+    packed = {m[s].run["references"][name] for m in (student, teacher) for s in seeds}
+    if len(packed) > 1:
+        task = student[seeds[0]].run["task"]
+        raise InputError(f"{task}: runs were scored on different examples ({name})")
+    return seeds
+
+
+def mean_difference(student: BySeed, teacher: BySeed, name: str) -> float | None:
+    """The main metric of the one minus that of the other on a set of examples, mean over the seeds
+    that both have; None where there is none."""
+    seeds = _seeds(student, teacher, name)
     if not seeds:
         return None
-    first = student[seeds[0]].run
-    packed = first["references"][name]
-    if any(m[s].run["references"][name] != packed for m in (student, teacher) for s in seeds):
-        raise InputError(f"{first['task']}: runs were scored on different examples ({name})")
-    metric = main_metric(first["task"])
+    metric = main_metric(student[seeds[0]].run["task"])
     a, b = ([m[s].value(name, metric) or 0.0 for s in seeds] for m in (student, teacher))
+    return float(np.mean(a) - np.mean(b))
+
+
+def difference(student: BySeed, teacher: BySeed, name: str) -> Difference | None:
+    """`mean_difference` and its interval; None where there is none."""
+    mean, seeds = mean_difference(student, teacher, name), _seeds(student, teacher, name)
+    if mean is None:
+        return None
+    first = student[seeds[0]].run
     samples = differences(
         first["task"],
         np.stack([teacher[seed].predictions(name) for seed in seeds]),
         np.stack([student[seed].predictions(name) for seed in seeds]),
-        unpack(packed),
+        unpack(first["references"][name]),
     )
-    return Difference(float(np.mean(a) - np.mean(b)), *interval(samples))
+    return Difference(mean, *interval(samples))
 
 
 def equal(first: BySeed, second: BySeed, name: str) -> float | None:
@@ -132,10 +147,15 @@ def equal(first: BySeed, second: BySeed, name: str) -> float | None:
 
 
 def minutes(models: BySeed, stages: Sequence[str]) -> float | None:
-    """What these stages took, mean over the seeds; None where a run does not say."""
+    """What these stages took, mean over the seeds; None where a run does not say.
+
+    A run that begins with another's distilled student lacks stages that the other has.
+    """
+    reused = {name: stage for m in models.values() for name, stage in m.run["stages"].items()}
     totals = []
     for model in models.values():
-        made = [model.run["stages"][s] for s in stages if s in model.run["stages"]]
+        known = reused | model.run["stages"]
+        made = [known[s] for s in stages if s in known]
         taken = [stage["seconds"] for stage in made if stage["steps"]]
         if None in taken or not taken:
             return None

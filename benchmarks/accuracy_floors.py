@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.accuracy import COMPARATOR, BySeed, Runs, difference, equal, of, teachers, values
+from benchmarks.accuracy import (
+    COMPARATOR,
+    BySeed,
+    Runs,
+    difference,
+    equal,
+    mean_difference,
+    of,
+    teachers,
+    values,
+)
 from benchmarks.bootstrap import main_metric
 from benchmarks.floors import Floor
 from benchmarks.joined import LENGTHS
@@ -32,8 +42,8 @@ def _below(first: Models, second: Models, name: str = SPLIT) -> Callable[[Runs],
     """Points by which the first scores below the second."""
 
     def measure(runs: Runs) -> float | None:
-        found = difference(first(runs), second(runs), name)
-        return None if found is None else -100 * found.mean
+        found = mean_difference(first(runs), second(runs), name)
+        return None if found is None else -100 * found
 
     return measure
 
@@ -72,8 +82,8 @@ def comparator(runs: Runs) -> BySeed:
 
 
 def _surely_below(split: str) -> Callable[[Runs], float | None]:
-    """Points by which the best integers score below the teacher at least: the nearer end of the
-    95 % interval."""
+    """Points by which the best integers score below the teacher at least, by the 95 % interval;
+    less than 0 where the interval holds 0."""
 
     def measure(runs: Runs) -> float | None:
         found = difference(best(runs), teacher(runs), split)
@@ -83,7 +93,7 @@ def _surely_below(split: str) -> Callable[[Runs], float | None]:
 
 
 def _significance(split: str) -> Floor:
-    what = "best integers below the teacher, nearer end of the 95 % interval"
+    what = "best integers below the teacher, at least (95 % interval)"
     return Floor(what, 2.0, _surely_below(split), POINTS, True)
 
 

@@ -20,7 +20,7 @@ from benchmarks.results_average import average
 from benchmarks.results_embedding import embeddings
 from benchmarks.results_papers import papers
 from benchmarks.results_plot import plot
-from benchmarks.results_tables import ablations, fidelities, floors, models, provenance
+from benchmarks.results_tables import ablations, fidelities, floors, models, provenance, trained
 from inhibi.engine.errors import command
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +50,8 @@ its own dot-product attention, the comparator; e1, e2 and best are inhibitors
   quantization moves the weights, rounding alone is the difference to the latter.
 * "joined N" is accuracy on texts of about N tokens, validation sentences of one label joined.
 * Minutes are those of the model's own stages after the teacher's; calibration is not counted.
+* e1 is aligned and distilled once, by the first seed; all seeds fine-tune that student, so that its
+  deviation is fine-tuning's, and its minutes count that student's for each.
 * µJ: estimated energy of one validation example, 45 nm, weights read from DRAM for each
   ([docs/ENERGY.md](ENERGY.md)).
 """
@@ -57,16 +59,18 @@ its own dot-product attention, the comparator; e1, e2 and best are inhibitors
 RUNS = """\
 ## Runs
 
-Versions, the texts' hashes and every answer stand in the files. The last columns compare the
-integers with fake quantization of the same weights: equal predictions, and the median difference of
-logits over their deviation.
+Versions, the hashes of files of unlabelled texts (`--text`) and every answer stand in the files.
+The last columns compare the integers with fake quantization of the same weights: equal predictions,
+and the median difference of logits over their deviation.
 """
 
 ABLATIONS = """\
 ## Changes of the method
 
 Accuracy in percent after each stage, on examples held back from training (the validation
-split is for the tables above alone), and the loss that was logged last.
+split is for the tables above alone), and the loss that was logged last. `trial`: one line of
+[trials.toml](../benchmarks/trials.toml) changed, made by `python -m benchmarks.trials`. Other rows
+are from recipes of their time, of which only the hash is kept, but for those "as it is".
 """
 
 FIDELITY = """\
@@ -114,7 +118,7 @@ def _task(task: str, runs: Runs) -> str:
     sizes = (f"{name}: {len(packed.split()):,}" for name, packed in run["references"].items())
     title = f"## {task}\n\nExamples: {', '.join(sizes)}."
     targets = floors(FLOORS.get(task, ()), runs)
-    return "\n\n".join(part for part in (title, models(runs), targets) if part)
+    return "\n\n".join(part for part in (title, models(runs), trained(runs), targets) if part)
 
 
 def _embeddings(file: Path) -> str:

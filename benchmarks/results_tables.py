@@ -50,7 +50,7 @@ def models(runs: Runs) -> str:
     header = ["", *(f"{NAMES.get(m, m)}" for m in metrics), "seeds", "to the teacher"]
     header += ["as the float student", "as its weights in float", *splits[1:], "minutes", "MB"]
     header += ["million parameters", "µJ"]
-    rows = [_row("teacher, float", _any_teacher(runs), [{}] * 3, splits, metrics, ("teacher",))]
+    rows = [_row("teacher, float", any_teacher(runs), [{}] * 3, splits, metrics, ("teacher",))]
     for recipe in runs:
         for name, (title, stages) in MODELS.items():
             found = of(runs, recipe, name)
@@ -74,7 +74,7 @@ def _filled(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[l
     return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
-def _any_teacher(runs: Runs) -> dict[int, Answers]:
+def any_teacher(runs: Runs) -> dict[int, Answers]:
     """E0's, or those of the first recipe that has some."""
     found = (of(runs, recipe, "teacher") for recipe in (COMPARATOR, *runs))
     return next((models for models in found if models), {})
@@ -127,6 +127,22 @@ def _difference(student: BySeed, teacher: BySeed, split: str) -> str:
         return ""
     mean, low, high = (100 * value for value in (found.mean, found.low, found.high))
     return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def trained(runs: Runs) -> str:
+    """What training with quantization gives beside calibration alone; empty where no run has
+    both."""
+    rows = []
+    for recipe in runs:
+        calibrated, integers = (of(runs, recipe, name) for name in ("ptq", "integer"))
+        if calibrated:
+            split = next(iter(next(iter(calibrated.values())).run["references"]))
+            stages = [run["stages"] for run in runs[recipe] if "ptq" in run["stages"]]
+            taken = [stage["ptq"]["seconds"] for stage in stages if stage["ptq"]["seconds"]]
+            minutes_taken = f"{np.mean(taken) / 60:.1f}" if taken else ""
+            rows.append([recipe, _difference(integers, calibrated, split), minutes_taken])
+    header = ["", "points, trained with quantization to calibrated only", "minutes to calibrate"]
+    return table(*_filled(header, rows)) if rows else ""
 
 
 def floors(targets: Sequence[Floor], results: Mapping[str, Any]) -> str:

@@ -34,11 +34,14 @@ def train(
     stage: Stage,
     objective: Objective,
     embedder: PreTrainedModel | None = None,
+    prepared: float = 0.0,
 ) -> None:
     """Train as `stage` says, continuing at the last complete checkpoint if there is one. Of several
-    processes the first one saves and scores. embedder: whose embeddings the model shall make."""
+    processes the first one saves and scores. embedder: whose embeddings the model shall make.
+    prepared: seconds that making the model took already."""
     history = _train(run, name, stage, objective) if stage.steps else []
-    processes.first_does(lambda: _finish(run, name, stage, objective.model, history, embedder))
+    seconds = prepared + sum(entry["seconds"] for entry in history)
+    processes.first_does(lambda: _finish(run, name, objective.model, history, seconds, embedder))
 
 
 def _train(run: Run, name: str, stage: Stage, objective: Objective) -> list[dict[str, float]]:
@@ -66,9 +69,9 @@ def _train(run: Run, name: str, stage: Stage, objective: Objective) -> list[dict
 def _finish(
     run: Run,
     name: str,
-    stage: Stage,
     model: nn.Module,
     history: list[dict[str, float]],
+    seconds: float,
     embedder: PreTrainedModel | None,
 ) -> None:
     """Save the model and write metrics.json."""
@@ -79,7 +82,7 @@ def _finish(
         {
             "stage": name,
             "steps": int(history[-1]["step"]) if history else 0,
-            "seconds": sum(entry["seconds"] for entry in history) if history else None,
+            "seconds": seconds or None,
             "device": processes.device(),
             "split": "held back" if run.held_back else run.task.validation[0],
             **validate(run, model, embedder),

@@ -1,5 +1,6 @@
 """The last stages: calibrate the scales (ptq), then train with fake quantization (qat)."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -25,8 +26,10 @@ ROUNDING_BATCHES = 8  # of the calibration's: each is run once for every product
 def calibration_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> QuantStudent:
     """Post-training quantization: the float student with calibrated scales, in the folder ptq."""
     if not run.finished("ptq"):
-        stage = replace(run.recipe.qat, steps=0)
-        train(run, "ptq", stage, Objective(calibrated(run, student)), run.embedder(teacher))
+        stage, start = replace(run.recipe.qat, steps=0), time.perf_counter()
+        objective = Objective(calibrated(run, student))
+        seconds = time.perf_counter() - start
+        train(run, "ptq", stage, objective, run.embedder(teacher), seconds)
     return load(run.folder / "ptq")
 
 

@@ -300,6 +300,7 @@ calibration_batches = 2
     before = {name: (run / name / "model.safetensors").read_bytes() for name in FLOAT_STAGES}
     small_run(inputs, tmp_path, recipe, "--trained-teacher", "--no-qat", "--resume")
     export_cli.main(["--no-qat", str(run), "-o", str(tmp_path / "student.onnx")])
+    assert json.loads((run / "ptq" / "metrics.json").read_text())["seconds"] > 0
     for name, weights in before.items():
         assert (run / name / "model.safetensors").read_bytes() == weights
 

@@ -7,7 +7,7 @@ import pytest
 from result_files import flipped, grid, run, save
 
 from benchmarks import ablation
-from benchmarks.accuracy import difference, of, read_runs, teachers
+from benchmarks.accuracy import difference, minutes, of, read_runs, teachers
 from benchmarks.accuracy_floors import FLOORS
 from benchmarks.results_page import PAGE, PLOT, RESULTS, main, page
 from inhibi.engine.errors import InputError
@@ -19,12 +19,14 @@ def test_the_committed_page_is_that_of_the_committed_results() -> None:
 
 
 def test_the_command_writes_page_and_plot(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")  # of the extra [bench]
-    save(tmp_path, grid())
+    save(tmp_path, [made for task in ("sst2", "cola", "rte") for made in grid(task)])
     arguments = ["--results", str(tmp_path), "--page", str(tmp_path / "page.md")]
     for plot in ("one.svg", "two.svg"):
         main([*arguments, "--plot", str(tmp_path / plot)])
     assert (tmp_path / "page.md").read_text() == page(tmp_path)
+    drawn = (tmp_path / "one.svg").read_text("utf-8")
+    panels = ("cola", "rte", "sst2", "joined cola", "joined rte", "joined sst2")
+    assert all(drawn.count(f"<!-- {panel} -->") == 1 for panel in panels)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
@@ -45,6 +47,24 @@ def test_rows_and_floors_follow_from_the_runs(tmp_path: Path) -> None:
     ):
         assert line in lines, line
     assert "| ours, best, integers |  |  |  |  |  |  |  |  | 81.2 |  |  |" in lines
+
+
+def test_calibration_stands_beside_training(tmp_path: Path) -> None:
+    assert "to calibrated only" not in page(save(tmp_path / "without", grid()))
+    made = run("best", 0, {"float": flipped(), "ptq": flipped(1, 2), "integer": flipped(1)})
+    made["stages"]["ptq"] = {"steps": 0, "split": "held back", "score": {}, "seconds": 90.0}
+    lines = page(save(tmp_path / "with", [made])).splitlines()
+    (row,) = (line for line in lines if line.startswith("| best | +12.50 ["))
+    assert row.endswith("] | 1.5 |")
+
+
+def test_a_reused_students_minutes_count_for_each_seed(tmp_path: Path) -> None:
+    runs = [run("e1", seed, {"float": flipped(), "integer": flipped()}) for seed in (0, 1)]
+    stage = runs[0]["stages"]["distill"]
+    runs[0]["stages"] = {"distill": stage | {"seconds": 600.0}, "finetune": stage}
+    runs[1]["stages"] = {"finetune": stage | {"seconds": 240.0}}
+    read = read_runs(save(tmp_path, runs))["sst2"]
+    assert minutes(of(read, "e1", "float"), ("align", "distill", "finetune")) == 13
 
 
 def test_a_recipe_that_has_changed_since_is_marked(tmp_path: Path) -> None:
