@@ -95,6 +95,21 @@ def values(models: BySeed, name: str, metric: str) -> list[float]:
     return [v for model in models.values() if (v := model.value(name, metric)) is not None]
 
 
+def score(models: BySeed) -> float | None:
+    """Percent of the task's main metric on its first split, mean over the seeds; None of none."""
+    if not models:
+        return None
+    run = next(iter(models.values())).run
+    split = next(iter(run["references"]))
+    return 100 * float(np.mean(values(models, split, main_metric(run["task"]))))
+
+
+def average(scores: Sequence[float | None]) -> float | None:
+    """Of all or none."""
+    known = [value for value in scores if value is not None]
+    return float(np.mean(known)) if len(known) == len(scores) else None
+
+
 def _seeds(student: BySeed, teacher: BySeed, name: str) -> list[int]:
     """Those that both have. Raises `InputError` where they were scored on different examples."""
     seeds = [

@@ -4,21 +4,20 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-
-import numpy as np
+from typing import Any
 
 from benchmarks.accuracy import (
     COMPARATOR,
     BySeed,
     Runs,
+    average,
     difference,
     equal,
     mean_difference,
     of,
+    score,
     teachers,
-    values,
 )
-from benchmarks.bootstrap import main_metric
 from benchmarks.floors import Floor
 from benchmarks.joined import LENGTHS
 from inhibi.kd.data import TASKS
@@ -28,14 +27,6 @@ SPLIT = "validation"
 POINTS = "points"
 AVERAGED = ("cola", "mrpc", "rte", "sst2", "stsb")  # not wnli: 71 examples
 Models = Callable[[Runs], BySeed]
-
-
-def _mean(recipe: str, name: str, metric: str) -> Callable[[Runs], float | None]:
-    def measure(runs: Runs) -> float | None:
-        found = values(of(runs, recipe, name), SPLIT, metric)
-        return 100 * float(np.mean(found)) if found else None
-
-    return measure
 
 
 def _below(first: Models, second: Models, name: str = SPLIT) -> Callable[[Runs], float | None]:
@@ -81,6 +72,10 @@ def comparator(runs: Runs) -> BySeed:
     return of(runs, COMPARATOR, "integer")
 
 
+def _at_most(what: str, points: float, measure: Callable[[Any], float | None]) -> Floor:
+    return Floor(what, points, measure, POINTS, at_most=True)
+
+
 def _surely_below(split: str) -> Callable[[Runs], float | None]:
     """Points by which the best integers score below the teacher at least, by the 95 % interval;
     less than 0 where the interval holds 0."""
@@ -94,58 +89,42 @@ def _surely_below(split: str) -> Callable[[Runs], float | None]:
 
 def _significance(split: str) -> Floor:
     what = "best integers below the teacher, at least (95 % interval)"
-    return Floor(what, 2.0, _surely_below(split), POINTS, True)
+    return _at_most(what, 2.0, _surely_below(split))
 
 
 def _sst2() -> Sequence[Floor]:
     return (
-        Floor("teacher, float", 90.0, _mean(COMPARATOR, "teacher", main_metric("sst2")), "%"),
-        Floor("best integers below the teacher", 0.5, _below(best, teacher), POINTS, True),
+        Floor("teacher, float", 90.0, lambda runs: score(of(runs, COMPARATOR, "teacher")), "%"),
+        _at_most("best integers below the teacher", 0.5, _below(best, teacher)),
         *(
-            Floor(
+            _at_most(
                 f"the same on joined sentences, {length} tokens",
                 1.0,
                 _below(best, teacher, f"joined {length}"),
-                POINTS,
-                True,
             )
             for length in LENGTHS
         ),
-        Floor(
-            "best integers below the same weights in float",
-            0.3,
-            _below(best, unquantized),
-            POINTS,
-            True,
-        ),
+        _at_most("best integers below the same weights in float", 0.3, _below(best, unquantized)),
         Floor(
             "best integers: predictions equal to the same weights' in float",
             99.5,
             _equal(best, unquantized),
             "%",
         ),
-        Floor("best integers below the float student", 0.3, _below(best, student), POINTS, True),
+        _at_most("best integers below the float student", 0.3, _below(best, student)),
         Floor(
             "best integers: predictions equal to the float student's",
             99.5,
             _equal(best, student),
             "%",
         ),
-        Floor(
-            "best integers below the integer dot product",
-            0.7,
-            _below(best, comparator),
-            POINTS,
-            True,
-        ),
+        _at_most("best integers below the integer dot product", 0.7, _below(best, comparator)),
     )
 
 
 def _imdb() -> Sequence[Floor]:
     (split,) = TASKS["imdb"].validation
-    return (
-        Floor("best integers below the teacher", 0.7, _below(best, teacher, split), POINTS, True),
-    )
+    return (_at_most("best integers below the teacher", 0.7, _below(best, teacher, split)),)
 
 
 def _mean_below(first: Models, second: Models) -> Callable[[Mapping[str, Runs]], float | None]:
@@ -153,9 +132,7 @@ def _mean_below(first: Models, second: Models) -> Callable[[Mapping[str, Runs]],
     one lacks it."""
 
     def measure(results: Mapping[str, Runs]) -> float | None:
-        by_task = [_below(first, second)(results.get(task, {})) for task in AVERAGED]
-        known = [points for points in by_task if points is not None]
-        return float(np.mean(known)) if len(known) == len(AVERAGED) else None
+        return average([_below(first, second)(results.get(task, {})) for task in AVERAGED])
 
     return measure
 
@@ -168,20 +145,8 @@ FLOORS: dict[str, Sequence[Floor]] = {
 }
 # Of all tasks' runs.
 AVERAGE_FLOORS: Sequence[Floor] = (
-    Floor("best integers below the teacher", 1.0, _mean_below(best, teacher), POINTS, True),
-    Floor("best integers below the float student", 0.3, _mean_below(best, student), POINTS, True),
-    Floor(
-        "best integers below the same weights in float",
-        0.3,
-        _mean_below(best, unquantized),
-        POINTS,
-        True,
-    ),
-    Floor(
-        "best integers below the integer dot product",
-        0.7,
-        _mean_below(best, comparator),
-        POINTS,
-        True,
-    ),
+    _at_most("best integers below the teacher", 1.0, _mean_below(best, teacher)),
+    _at_most("best integers below the float student", 0.3, _mean_below(best, student)),
+    _at_most("best integers below the same weights in float", 0.3, _mean_below(best, unquantized)),
+    _at_most("best integers below the integer dot product", 0.7, _mean_below(best, comparator)),
 )

@@ -73,9 +73,14 @@ def main(argv: list[str] | None = None) -> None:
             continue
         print(f"{step.name} ...", flush=True)
         started = time.monotonic()
-        if subprocess.run(step.command()).returncode:
-            raise InputError(f"{step.name} failed: mend what it said above and repeat the command")
+        carry_out(step.name, step.command())
         print(f"{step.name}: {(time.monotonic() - started) / 60:.1f} minutes", flush=True)
+
+
+def carry_out(name: str, command: Sequence[str]) -> None:
+    """Run it. Raises `InputError` where it fails."""
+    if subprocess.run(command).returncode:
+        raise InputError(f"{name} failed: mend what it said above and repeat the command")
 
 
 def steps(chosen: argparse.Namespace) -> Iterator[Step]:

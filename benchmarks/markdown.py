@@ -10,6 +10,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def figure(value: float | None, digits: int) -> str:
+    """Empty for None."""
+    return "" if value is None else f"{value:.{digits}f}"
+
+
 def cell(model: Mapping[str, Any], key: str, ours: bool) -> str:
     value = f"{model[key]:.3g}"
     return f"**{value}**" if ours else f"{value} ({model['ratio']:.2f})"

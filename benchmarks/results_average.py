@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from benchmarks.accuracy import COMPARATOR, RECIPES, BySeed, Runs, of, values
-from benchmarks.accuracy_floors import AVERAGE_FLOORS, AVERAGED, SPLIT
-from benchmarks.bootstrap import main_metric
-from benchmarks.markdown import table
+from benchmarks import accuracy
+from benchmarks.accuracy import COMPARATOR, RECIPES, BySeed, Runs, of, score
+from benchmarks.accuracy_floors import AVERAGE_FLOORS, AVERAGED
+from benchmarks.markdown import figure, table
 from benchmarks.results_tables import MODELS, any_teacher, floors
 
 HEAD = f"""\
@@ -37,15 +35,5 @@ def average(results: Mapping[str, Runs]) -> str:
 
 
 def _row(title: str, models: Sequence[BySeed]) -> list[str]:
-    scores = [_score(found, task) for found, task in zip(models, AVERAGED, strict=True)]
-    return [title, _average(scores), *("" if s is None else f"{s:.1f}" for s in scores)]
-
-
-def _score(models: BySeed, task: str) -> float | None:
-    found = values(models, SPLIT, main_metric(task))
-    return 100 * float(np.mean(found)) if found else None
-
-
-def _average(scores: Sequence[float | None]) -> str:
-    known = [score for score in scores if score is not None]
-    return f"{np.mean(known):.2f}" if len(known) == len(scores) else ""
+    scores = [score(found) for found in models]
+    return [title, figure(accuracy.average(scores), 2), *(figure(x, 1) for x in scores)]

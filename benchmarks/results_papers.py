@@ -1,14 +1,12 @@
 """The results page's tables of others' figures (benchmarks/papers.json) with ours beside them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from benchmarks.accuracy import COMPARATOR, Runs, of, values
+from benchmarks.accuracy import COMPARATOR, Runs, average, of, score
 from benchmarks.accuracy_floors import BEST
 from benchmarks.bootstrap import main_metric
-from benchmarks.markdown import table
+from benchmarks.markdown import figure, table
 
 # Ours beside the papers': title, recipe, model.
 OURS = (
@@ -66,17 +64,17 @@ def _glue(found: Mapping[str, Any], results: Mapping[str, Runs]) -> str:
     ]
     for title, recipe, name in OURS:
         ours = [_score(results, task, recipe, name) for task in tasks]
-        if any(score is not None for score in ours):
-            rows.append([title, "", _average(ours), *map(_percent, ours)])
+        if any(x is not None for x in ours):
+            rows.append([title, "", *(figure(x, 1) for x in (average(ours), *ours))])
     return f"### Inhibitors\n\n{found['source']}.\n\n" + table(header, rows)
 
 
 def _imdb(found: Mapping[str, Any], results: Mapping[str, Runs]) -> str:
     rows = [[row["name"], row["status"], f"{row['score']:.2f}"] for row in found["rows"]]
     for title, recipe, name in OURS:
-        score = _score(results, "imdb", recipe, name)
-        if score is not None:
-            rows.append([title, "", f"{score:.2f}"])
+        ours = _score(results, "imdb", recipe, name)
+        if ours is not None:
+            rows.append([title, "", figure(ours, 2)])
     return f"### IMDB\n\n{found['source']}.\n\n" + table(["", "status", "accuracy, %"], rows)
 
 
@@ -99,29 +97,14 @@ def _int8(found: Mapping[str, Any], results: Mapping[str, Runs]) -> str:
                 a, b = pair
                 where = f"{task} {_short(task)}".strip()
                 change = f"{b - a:+.2f}"  # type: ignore[operator]
-                rows.append([f"ours, {recipe}", where, "", _percent(a, 2), _percent(b, 2), change])
+                rows.append([f"ours, {recipe}", where, "", figure(a, 2), figure(b, 2), change])
     header = ["", "task", "status", "float", "integers", "change"]
     notes = "\n".join(f"* {n['system']}: {n['says']} [{n['status']}]." for n in found["notes"])
     return f"### Integer transformers\n\n{table(header, rows)}\n\n{notes}"
 
 
 def _score(results: Mapping[str, Runs], task: str, recipe: str, name: str) -> float | None:
-    """Percent of the main metric on the first validation split, mean over the seeds."""
-    models = of(results.get(task, {}), recipe, name)
-    if not models:
-        return None
-    split = next(iter(next(iter(models.values())).run["references"]))
-    return 100 * float(np.mean(values(models, split, main_metric(task))))
-
-
-def _average(scores: Sequence[float | None]) -> str:
-    """Of all tasks or none."""
-    known = [score for score in scores if score is not None]
-    return f"{np.mean(known):.1f}" if len(known) == len(scores) else ""
-
-
-def _percent(score: float | None, digits: int = 1) -> str:
-    return "" if score is None else f"{score:.{digits}f}"
+    return score(of(results.get(task, {}), recipe, name))
 
 
 def _short(task: str) -> str:

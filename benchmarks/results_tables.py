@@ -137,10 +137,10 @@ def trained(runs: Runs) -> str:
         calibrated, integers = (of(runs, recipe, name) for name in ("ptq", "integer"))
         if calibrated:
             split = next(iter(next(iter(calibrated.values())).run["references"]))
-            stages = [run["stages"] for run in runs[recipe] if "ptq" in run["stages"]]
-            taken = [stage["ptq"]["seconds"] for stage in stages if stage["ptq"]["seconds"]]
-            minutes_taken = f"{np.mean(taken) / 60:.1f}" if taken else ""
-            rows.append([recipe, _difference(integers, calibrated, split), minutes_taken])
+            stages = (run["stages"].get("ptq", {}) for run in runs[recipe])
+            taken = [seconds / 60 for stage in stages if (seconds := stage.get("seconds"))]
+            long = f"{np.mean(taken):.1f}" if taken else ""
+            rows.append([recipe, _difference(integers, calibrated, split), long])
     header = ["", "points, trained with quantization to calibrated only", "minutes to calibrate"]
     return table(*_filled(header, rows)) if rows else ""
 

@@ -9,14 +9,13 @@ their result are left alone.
 """
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks import ablation
+from benchmarks.experiments import TRAIN, carry_out
 from benchmarks.results_page import RESULTS
 from inhibi.engine.errors import InputError, command
-from inhibi.kd.recipe import read_recipe
 
 BASE = Path(__file__).with_suffix(".toml")
 # By name: a line of the base, and what stands in its place.
@@ -74,15 +73,13 @@ def _train(chosen: argparse.Namespace, name: str, run: Path, data: list[str]) ->
     recipe = chosen.runs / chosen.task / f"{name}.toml"
     recipe.parent.mkdir(parents=True, exist_ok=True)
     recipe.write_text(changed(BASE.read_text("utf-8"), name), "utf-8")
-    read_recipe(recipe)
     begun = (run / "run.json").is_file()
     arguments = [
         *("--task", chosen.task, "--recipe", str(recipe), "--out", str(run)),
         *("--teacher", chosen.teacher, "--trained-teacher", "--float", *data),
         *["--resume"] * begun,
     ]
-    if subprocess.run([sys.executable, "-m", "inhibi.qat.train", *arguments]).returncode:
-        raise InputError(f"{name} failed: mend what it said above and repeat the command")
+    carry_out(name, [sys.executable, "-m", TRAIN, *arguments])
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
