@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 CODE = """
 import sys
 from tokenizers import Tokenizer
@@ -25,6 +27,7 @@ main(["--fp32", "--json", "--model", sys.argv[1], "good film", "", "bad\\tdull",
 """
 
 
+@pytest.mark.slow
 def test_a_float_checkpoint_is_run_for_comparison(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CODE, str(tmp_path / "checkpoint")]
     ran = subprocess.run(

@@ -71,7 +71,14 @@ def before(healthy: QuantStudent, tmp_path_factory: pytest.TempPathFactory) -> D
 @pytest.mark.parametrize("factor", [1 / 8, 32])
 @pytest.mark.parametrize(
     "name",
-    ["embeddings", "layer.0.v", "layer.1.attention", "layer.0.attention_output", "layer.1.output"],
+    [
+        "layer.0.v",
+        "layer.1.attention",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("embeddings", "layer.0.attention_output", "layer.1.output")
+        ),
+    ],
 )
 def test_a_damaged_operator_is_the_worst(
     healthy: QuantStudent, before: Diagnosis, name: str, factor: float, tmp_path: Path
@@ -193,6 +200,7 @@ def test_a_calibrated_student_and_a_file_of_texts(
         assert one["student"] == pytest.approx(one["rounding"], abs=3)
 
 
+@pytest.mark.slow
 def test_a_dot_product_student(
     inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

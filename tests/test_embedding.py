@@ -121,6 +121,7 @@ def test_stages_are_scored_by_their_cosines_to_the_teacher(run: Path) -> None:
         assert metrics["score"]["cosine"] == pytest.approx(cosines.mean(), abs=1e-4), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
 def test_the_file_gives_the_vectors_that_were_trained(
     folder: Path, run: Path, pooling: str, tmp_path: Path
@@ -168,6 +169,7 @@ def test_long_texts_are_cut_to_what_the_teacher_reads(run: Path) -> None:
     assert np.allclose(whole, cut)
 
 
+@pytest.mark.slow
 def test_a_student_of_an_earlier_run_is_distilled_on(folder: Path, run: Path) -> None:
     again = train(folder, "again", "--student", str(run / "distill"))
     assert sorted(p.parent.name for p in again.glob("*/metrics.json")) == ["distill", "ptq", "qat"]

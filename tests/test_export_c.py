@@ -90,43 +90,49 @@ def test_clang_takes_it_too(model: Path, tmp_path: Path) -> None:
     build_student(CLANG, make(model, tmp_path / "c"), tmp_path / "program")
 
 
-@pytest.fixture(params=["[SEP]", "</s>"])
-def program(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """The project's own program, of a student of pairs, made by its Makefile."""
+@pytest.fixture(scope="module", params=["[SEP]", "</s>"])
+def pairs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """A student of pairs, and its project's own program, made by its Makefile."""
     skip_without(GCC)
     known = tokenizer_json().replace('"[SEP]"', f'"{request.param}"')
     tokenizer = Tokenizer.from_str(known)
     tokenizer.add_special_tokens([request.param])
-    pairs = replace(tiny_student(labels=("no", "yes")), texts=2, tokenizer=tokenizer.to_str())
-    folder = make(save(pairs, tmp_path / "pairs.onnx"), tmp_path / "c")
+    student = replace(tiny_student(labels=("no", "yes")), texts=2, tokenizer=tokenizer.to_str())
+    path = save(student, tmp_path_factory.mktemp("pairs") / "pairs.onnx")
+    folder = make(path, path.parent / "c")
     done = subprocess.run(["make", "-C", folder, "CC=gcc"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return folder / "student"
+    return path, folder / "student"
 
 
-def test_its_program_answers_as_infer_does(program: Path, tmp_path: Path) -> None:
+def test_its_program_answers_as_infer_does(pairs: tuple[Path, Path]) -> None:
+    path, program = pairs
     lines = ["a great film\tit was not dull", "warm\t", "a [SEP] great </s> film\tof cold"]
     done = subprocess.run([program], input="\n".join(lines), capture_output=True, text=True)
     answers = [line.split("\t") for line in done.stdout.splitlines()]
-    want = load(tmp_path / "pairs.onnx").classify([tuple(line.split("\t")) for line in lines])
+    want = load(path).classify([tuple(line.split("\t")) for line in lines])
     assert [list(map(int, logits.split())) for logits, _ in answers] == [
         list(answer.logits) for answer in want
     ]
     assert [label for _, label in answers] == [answer.label for answer in want]
 
 
-def test_its_program_wants_pairs(program: Path) -> None:
-    done = subprocess.run([program], input="no tab\n", capture_output=True, text=True)
+def test_its_program_wants_pairs(pairs: tuple[Path, Path]) -> None:
+    done = subprocess.run([pairs[1]], input="no tab\n", capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("a pair of texts needs a tab between them\n")
 
 
-@pytest.fixture
-def library(model: Path, tmp_path: Path) -> ctypes.CDLL:
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """Of the student `model`."""
     skip_without(GCC)
-    folder = make(model, tmp_path / "c", max_tokens=12)
+    made = tmp_path_factory.mktemp("library")
+    folder = make(save(tiny_student(), made / "student.onnx"), made / "c", max_tokens=12)
     sources = [str(f) for f in folder.glob("*.c") if f.name != "main.c"]
-    shared = tmp_path / "model.so"
+    shared = made / "model.so"
     command = ["gcc", "-std=c99", "-shared", "-fPIC", *sources, "-o", str(shared)]
     subprocess.run(command, check=True)
     return ctypes.CDLL(str(shared))

@@ -150,6 +150,7 @@ def test_pairs_have_token_types_whatever_the_tokenizer_was_saved_with(tmp_path: 
         load_tokenizer(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_cased_bert_without_a_head_learns_three_labels(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,6 +184,7 @@ def test_a_cased_bert_without_a_head_learns_three_labels(
     assert parts(load(run / "distill")).activation(torch.ones(1)) == pytest.approx(0.8412, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_multilingual_distilbert_as_a_float_student(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,7 @@ from inhibi.kd.student import load
 FROZEN = RECIPE.replace("[distill]\n", "[distill]\nfrozen_embeddings = true\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frozen", [False, True])
 def test_the_student_keeps_its_teachers_embeddings(frozen: bool, tmp_path: Path) -> None:
     save_teacher(tmp_path / "teacher")

@@ -363,6 +363,7 @@ main(["--task", "sst2", "--json", "--model", sys.argv[2], "--data-dir", sys.argv
 """
 
 
+@pytest.mark.slow
 def test_a_float_checkpoint_is_scored_by_the_same_command(tmp_path: Path, folder: Path) -> None:
     """A process of its own, since torch must not be loaded beside the other tests."""
     made = tmp_path / "checkpoint"

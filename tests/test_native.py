@@ -59,12 +59,14 @@ def run(*command: str | Path) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_sanitizers_find_nothing(cases: Path, sanitized: Path) -> None:
     status, names, errors = run(sanitized, cases)
     assert (status, errors) == (0, "")
     assert names.split()[-1] == "scalar"
 
 
+@pytest.mark.slow
 def test_the_program_sees_one_wrong_byte(sanitized: Path, tmp_path: Path) -> None:
     first, second = CASES[0], CASES[3]
     wrong = expected(second) ^ np.eye(*expected(second).shape, dtype=np.uint8)

@@ -207,6 +207,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_from_a_table_to_a_file(
     table: Path, teacher: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,6 +230,7 @@ def test_from_a_table_to_a_file(
     assert "already holds a run" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_users_validation_table_scores_the_stages(
     table: Path, teacher: Path, tmp_path: Path
 ) -> None:

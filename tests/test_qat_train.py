@@ -305,6 +305,7 @@ calibration_batches = 2
         assert (run / name / "model.safetensors").read_bytes() == weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("--no-qat",)])
 def test_a_dot_product_student(inputs: Path, tmp_path: Path, more: tuple[str, ...]) -> None:
     """E0: the teacher itself, quantized with its own attention."""

@@ -46,6 +46,7 @@ def stages(run: Path) -> list[str]:
     return sorted(path.parent.name for path in run.glob("*/metrics.json"))
 
 
+@pytest.mark.slow
 def test_a_task_agnostic_run_neither_aligns_nor_distills_it_again(
     inputs: Path, student: Path
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_task_agnostic_run_neither_aligns_nor_distills_it_again(
     assert (heads[0] - heads[1]).abs().max() > 0.01  # 4 steps away from different new ones
 
 
+@pytest.mark.slow
 def test_another_run_distills_it(inputs: Path, student: Path) -> None:
     run = train(
         *(inputs, inputs / "run", "--trained-teacher", "--student", str(student)), recipe=SPECIFIC
@@ -69,6 +71,7 @@ def test_another_run_distills_it(inputs: Path, student: Path) -> None:
     assert 0 < (before[name] - after[name]).abs().max() < 0.2  # 4 steps of 1e-2
 
 
+@pytest.mark.slow
 def test_a_student_begins_with_what_the_teacher_has_learned(inputs: Path, student: Path) -> None:
     """Weight by weight, with --student-base; without a step of distillation it is the student."""
     save_teacher(inputs / "base", tiny_bert(seed=5))
@@ -92,6 +95,7 @@ def test_a_student_begins_with_what_the_teacher_has_learned(inputs: Path, studen
     assert not torch.equal(before["classifier.weight"], teacher["classifier.weight"])
 
 
+@pytest.mark.slow
 def test_distillation_goes_on_from_there(
     inputs: Path, student: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,6 +206,7 @@ def test_what_does_not_fit_is_one_line(
     assert not (inputs / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_student_that_begins_unaligned_is_named(
     inputs: Path, student: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_resumed_run_has_the_same_projections(inputs: Path, run: Path, tmp_pat
             assert torch.equal(value, resumed[key]), f"{stage}: {key}"
 
 
+@pytest.mark.slow
 def test_a_layer_map_from_recipe_to_file(
     inputs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

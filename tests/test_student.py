@@ -45,6 +45,7 @@ def teacher(request: pytest.FixtureRequest) -> PreTrainedModel:
     return made
 
 
+@pytest.mark.slow
 def test_a_new_process_gives_the_same_logits(teacher: PreTrainedModel, tmp_path: Path) -> None:
     made = student(teacher)
     save_teacher(tmp_path, made)
@@ -94,6 +95,7 @@ def test_a_config_without_the_inhibitor_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+@pytest.mark.slow
 def test_transformers_alone_refuses_a_student(tmp_path: Path) -> None:
     save_teacher(tmp_path, student(tiny_bert()))
     code = (

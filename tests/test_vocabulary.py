@@ -162,6 +162,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 LEAST = 5 + len(CHARACTERS)
 
 
+@pytest.mark.slow
 def test_from_a_teacher_to_a_small_students_file(
     inputs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
