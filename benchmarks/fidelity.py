@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from benchmarks.joined import joined_examples
-from benchmarks.results_tables import fidelities
+from benchmarks.results_trials import fidelities
 from benchmarks.run_result import float_student
 from benchmarks.scoring import Scored, score_sets
 from inhibi.engine.checkpoint import Checkpoint

@@ -9,9 +9,8 @@ benchmarks/results/embedding.json, others' figures in benchmarks/papers.json.
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from benchmarks.accuracy import Runs, read_runs
 from benchmarks.accuracy_floors import FLOORS
@@ -20,7 +19,8 @@ from benchmarks.results_average import average
 from benchmarks.results_embedding import embeddings
 from benchmarks.results_papers import papers
 from benchmarks.results_plot import plot
-from benchmarks.results_tables import ablations, fidelities, floors, models, provenance, trained
+from benchmarks.results_tables import floors, models, provenance, trained
+from benchmarks.results_trials import changes, read_trials
 from inhibi.engine.errors import command
 
 ROOT = Path(__file__).parent.parent
@@ -64,21 +64,6 @@ The last columns compare the integers with fake quantization of the same weights
 and the median difference of logits over their deviation.
 """
 
-ABLATIONS = """\
-## Changes of the method
-
-Accuracy in percent after each stage, on examples held back from training (the validation
-split is for the tables above alone), and the loss that was logged last. `trial`: one line of
-[trials.toml](../benchmarks/trials.toml) changed, made by `python -m benchmarks.trials`. Other rows
-are from recipes of their time, of which only the hash is kept, but for those "as it is".
-"""
-
-FIDELITY = """\
-Students beside their teachers on the same examples: all of them, those that are no part of another
-text (the validation split is of that kind), and these joined (`python -m benchmarks.fidelity`).
-Divergence is the Kullback-Leibler divergence of the student's probabilities, in nats.
-"""
-
 
 @command
 def main(argv: list[str] | None = None) -> None:
@@ -106,7 +91,7 @@ def page(folder: Path) -> str:
         average(results),
         *(_task(task, runs) for task, runs in results.items()),
         _embeddings(folder / "embedding.json"),
-        _ablations(read_trials(folder)),
+        changes(read_trials(folder)),
         papers(json.loads(PAPERS.read_text("utf-8")), results),
         _provenance(results),
     ]
@@ -123,29 +108,6 @@ def _task(task: str, runs: Runs) -> str:
 
 def _embeddings(file: Path) -> str:
     return embeddings(json.loads(file.read_text("utf-8"))) if file.is_file() else ""
-
-
-def read_trials(folder: Path) -> dict[str, list[Mapping[str, Any]]]:
-    """By task the trials in FOLDER/TASK/ablations, in the order of their files' names."""
-    made: dict[str, list[Mapping[str, Any]]] = {}
-    for file in sorted(folder.glob("*/ablations/*.json")):
-        trial = json.loads(file.read_text("utf-8"))
-        made.setdefault(file.parent.parent.name, []).append(trial)
-    return made
-
-
-def _ablations(trials: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    if not trials:
-        return ""
-    tables = (
-        f"### {task}\n\n{ablations(found)}{_fidelities(found)}" for task, found in trials.items()
-    )
-    return "\n\n".join([ABLATIONS.strip(), *tables])
-
-
-def _fidelities(trials: Sequence[Mapping[str, Any]]) -> str:
-    found = {trial["change"]: trial["fidelity"] for trial in trials if "fidelity" in trial}
-    return f"\n\n{FIDELITY.strip()}\n\n{fidelities(found)}" if found else ""
 
 
 def _provenance(results: Mapping[str, Runs]) -> str:

@@ -66,7 +66,12 @@ def changed(base: str, name: str) -> str:
 def described(name: str) -> str:
     """The change, for the page."""
     old, new = TRIALS[name]
-    return f"`{new}` instead of `{old.split(' = ')[1]}`" if old else "benchmarks/trials.toml"
+    if not old:
+        return "unchanged"
+    above = BASE.read_text("utf-8").splitlines()
+    above = above[: above.index(old)]
+    table = next(line for line in reversed(above) if line.startswith("["))
+    return f"`{table} {new}` instead of `{old.split(' = ')[1]}`"
 
 
 def _train(chosen: argparse.Namespace, name: str, run: Path, data: list[str]) -> None:

@@ -10,6 +10,7 @@ from benchmarks import ablation
 from benchmarks.accuracy import difference, minutes, of, read_runs, teachers
 from benchmarks.accuracy_floors import FLOORS
 from benchmarks.results_page import PAGE, PLOT, RESULTS, main, page
+from benchmarks.trials import described
 from inhibi.engine.errors import InputError
 from inhibi.kd.recipe import read_recipe
 
@@ -139,6 +140,32 @@ def test_ablations_take_held_back_examples_alone(
         ablation.main([*arguments, "-o", str(output)])
     assert ended.value.code == 2
     assert "was scored on validation" in capsys.readouterr().err
+
+
+def test_a_part_of_the_method_stands_beside_the_unchanged_recipe(tmp_path: Path) -> None:
+    for name, score, equal in (("base", 0.9, 0.96), ("layer", 0.89, 0.9), ("sum", 0.875, 0.95)):
+        made = {
+            **{"name": "trial", "change": described(name), "recipe": name},
+            "stages": {
+                "align": {"score": {"accuracy": 0.75}},
+                "distill": {"score": {"acc": score}},
+            },
+            "fidelity": {"all": {"equal": equal}},
+        }
+        save_trial(tmp_path, f"trial-{name}", made)
+    lines = page(tmp_path).splitlines()
+    first = lines.index("| unchanged | 75.00 | 90.00 |  | 96.00 |  |")
+    assert lines[first + 1 : first + 3] == [
+        "| `[inhibitor] n0 = 0` instead of `16` | 75.00 | 87.50 | -2.50 | 95.00 |  |",
+        '| `[inhibitor] scope = "layer"` instead of `"head"` | 75.00 | 89.00 | -1.00 | 90.00 |  |',
+    ]
+    assert "### Other trials" not in lines
+
+
+def save_trial(folder: Path, name: str, made: dict[str, object]) -> None:
+    file = folder / "sst2" / "ablations" / f"{name}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(made))
 
 
 def test_the_committed_plot_stands_beside_the_page() -> None:

@@ -1,0 +1,140 @@
+"""The results page's section on changes of the method, scored on held-back examples."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.markdown import figure, table
+
+Trial = Mapping[str, Any]
+NAME, BASE = "trial", "base"  # of what benchmarks.trials makes
+SETS = ("all", "joined 64")
+
+HEAD = """\
+## Changes of the method
+
+On examples held back from training: the validation split is for the tables above alone.
+"""
+
+PARTS = """\
+### What each part gives
+
+A short recipe, [trials.toml](../benchmarks/trials.toml), and the same with one line changed, by
+`python -m benchmarks.trials`: the float student's score in percent after alignment and at the end,
+and the difference of the latter to the unchanged recipe's. "Equal" is the share of answers equal to
+the teacher's, "joined 64" that on texts of whole examples joined to 64 tokens. One seed each: of
+scores, differences below a point may be chance; the shares of equal answers tell more.
+"""
+
+ABLATIONS = """\
+### Other trials
+
+Score in percent after each stage, and the loss that was logged last. These rows are from recipes of
+their time, of which only the hash is kept, but for those "as it is".
+"""
+
+FIDELITY = """\
+Students beside their teachers on the same examples: all of them, those that are no part of another
+text (the validation split is of that kind), and these joined (`python -m benchmarks.fidelity`).
+Divergence is the Kullback-Leibler divergence of the student's probabilities, in nats.
+"""
+
+
+def read_trials(folder: Path) -> dict[str, list[Trial]]:
+    """By task the trials in FOLDER/TASK/ablations, in the order of their files' names."""
+    made: dict[str, list[Trial]] = {}
+    for file in sorted(folder.glob("*/ablations/*.json")):
+        trial = json.loads(file.read_text("utf-8"))
+        made.setdefault(file.parent.parent.name, []).append(trial)
+    return made
+
+
+def changes(trials: Mapping[str, Sequence[Trial]]) -> str:
+    """The whole section; empty without trials."""
+    parted = {task: [x for x in found if x["name"] == NAME] for task, found in trials.items()}
+    others = {task: [x for x in found if x["name"] != NAME] for task, found in trials.items()}
+    sections = [_by_task(PARTS, parted, parts), _by_task(ABLATIONS, others, ablations)]
+    shown = [section for section in sections if section]
+    return "\n\n".join([HEAD.strip(), *shown]) if shown else ""
+
+
+def _by_task(
+    head: str, trials: Mapping[str, Sequence[Trial]], write: Callable[[Sequence[Trial]], str]
+) -> str:
+    """Empty where no task has any."""
+    tables = [f"#### {task}\n\n{write(found)}" for task, found in trials.items() if found]
+    return "\n\n".join([head.strip(), *tables]) if tables else ""
+
+
+def parts(trials: Sequence[Trial]) -> str:
+    """One line a trial of `benchmarks.trials`: the unchanged recipe, then what costs most first."""
+    unchanged = next((_score(x, _end(x)) for x in trials if x["recipe"] == BASE), None)
+    order = sorted(trials, key=lambda x: (x["recipe"] != BASE, _score(x, _end(x))))
+    rows = []
+    for trial in order:
+        end, sets = _score(trial, _end(trial)), trial["fidelity"]
+        lost = "" if unchanged is None or trial["recipe"] == BASE else f"{end - unchanged:+.2f}"
+        equals = (100 * sets[name]["equal"] if name in sets else None for name in SETS)
+        aligned = _score(trial, "align") if "align" in trial["stages"] else None
+        rows.append(
+            [trial["change"], figure(aligned, 2), figure(end, 2), lost]
+            + [figure(equal, 2) for equal in equals]
+        )
+    header = ["", "aligned", "at the end", "to the unchanged", *(f"equal, {x}" for x in SETS)]
+    return table(header, rows)
+
+
+def _end(trial: Trial) -> str:
+    return next(reversed(trial["stages"]))
+
+
+def _score(trial: Trial, stage: str) -> float:
+    """In percent."""
+    return 100 * float(next(iter(trial["stages"][stage]["score"].values())))
+
+
+def ablations(trials: Sequence[Trial]) -> str:
+    """One line a trial, score and last loss of each stage; then `fidelities` where it has them."""
+    stages = list(dict.fromkeys(name for trial in trials for name in trial["stages"]))
+    rows = [
+        [
+            trial["name"],
+            trial["change"],
+            "" if trial["seed"] is None else str(trial["seed"]),
+            *(_stage(trial["stages"].get(name)) for name in stages),
+        ]
+        for trial in trials
+    ]
+    return table(["", "change", "seed", *stages], rows) + _fidelities(trials)
+
+
+def _stage(stage: Mapping[str, Any] | None) -> str:
+    """Steps, score in percent, loss."""
+    if stage is None:
+        return ""
+    score = next(iter(stage["score"].values()))
+    loss = "" if stage["loss"] is None else f", loss {stage['loss']:.3g}"
+    return f"{100 * score:.2f} ({stage['steps']:,} steps{loss})"
+
+
+def _fidelities(trials: Sequence[Trial]) -> str:
+    found = {trial["change"]: trial["fidelity"] for trial in trials if "fidelity" in trial}
+    return f"\n\n{FIDELITY.strip()}\n\n{fidelities(found)}" if found else ""
+
+
+def fidelities(trials: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """One line a trial and set of held-back examples: see `benchmarks.fidelity`."""
+    rows = [
+        [
+            trial,
+            name,
+            f"{found['examples']:,}",
+            *(f"{100 * found[share]:.2f}" for share in ("teacher", "student", "equal")),
+            f"{found['divergence']:.4f}",
+        ]
+        for trial, sets in trials.items()
+        for name, found in sets.items()
+    ]
+    shares = ["teacher, %", "student, %", "equal, %"]
+    return table(["", "held back", "examples", *shares, "divergence"], rows)
