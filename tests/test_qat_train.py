@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -303,6 +304,32 @@ calibration_batches = 2
     assert json.loads((run / "ptq" / "metrics.json").read_text())["seconds"] > 0
     for name, weights in before.items():
         assert (run / name / "model.safetensors").read_bytes() == weights
+
+
+@pytest.mark.slow
+def test_a_teacher_by_its_name_on_the_hub(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Offline, as a download leaves it in the cache; one that is not there gets one line."""
+    stored, commit = tmp_path / "hub" / "models--owner--tiny", "0123456789" * 4
+    shutil.copytree(inputs / "teacher", stored / "snapshots" / commit)
+    (stored / "refs").mkdir()
+    (stored / "refs" / "main").write_text(commit)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    recipe = "max_length = 24\n[distill]\nsteps = 2\n[qat]\ncalibration_batches = 2\n"
+    named = ("--teacher", "owner/tiny", "--trained-teacher", "--no-qat")
+    run = small_run(inputs, tmp_path, recipe, *named)
+    taken, given = (
+        load_file(folder / "model.safetensors") for folder in (run / "teacher", inputs / "teacher")
+    )
+    assert all(torch.equal(taken[name], value) for name, value in given.items())
+    missing = start(inputs, tmp_path / "other", *named, "--teacher", "owner/unknown")
+    _, errors = missing.communicate(timeout=500)
+    assert missing.returncode == 2
+    last = errors.decode().splitlines()[-1]
+    assert "owner/unknown" in last
+    assert b"Traceback" not in errors
 
 
 @pytest.mark.slow
