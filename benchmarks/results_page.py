@@ -51,7 +51,8 @@ its own dot-product attention, the comparator; e1, e2 and best are inhibitors
 * "joined N" is accuracy on texts of about N tokens, validation sentences of one label joined.
 * Minutes are those of the model's own stages after the teacher's; calibration is not counted.
 * e1 is aligned and distilled once, by the first seed; all seeds fine-tune that student, so that its
-  deviation is fine-tuning's, and its minutes count that student's for each.
+  deviation is fine-tuning's, and its minutes count that student's for each. On other tasks than
+  SST-2 best starts from that student, too; its minutes are those after it.
 * µJ: estimated energy of one validation example, 45 nm, weights read from DRAM for each
   ([docs/ENERGY.md](ENERGY.md)).
 """
