@@ -69,29 +69,27 @@ def _by_task(
 
 def parts(trials: Sequence[Trial]) -> str:
     """One line a trial of `benchmarks.trials`: the unchanged recipe, then what costs most first."""
-    unchanged = next((_score(x, _end(x)) for x in trials if x["recipe"] == BASE), None)
-    order = sorted(trials, key=lambda x: (x["recipe"] != BASE, _score(x, _end(x))))
+    ends = {x["recipe"]: _percent(next(reversed(x["stages"].values()))) for x in trials}
     rows = []
-    for trial in order:
-        end, sets = _score(trial, _end(trial)), trial["fidelity"]
-        lost = "" if unchanged is None or trial["recipe"] == BASE else f"{end - unchanged:+.2f}"
+    for trial in sorted(trials, key=lambda x: (x["recipe"] != BASE, ends[x["recipe"]])):
+        stages, sets, end = trial["stages"], trial["fidelity"], ends[trial["recipe"]]
+        changed = BASE in ends and trial["recipe"] != BASE
+        aligned = _percent(stages["align"]) if "align" in stages else None
         equals = (100 * sets[name]["equal"] if name in sets else None for name in SETS)
-        aligned = _score(trial, "align") if "align" in trial["stages"] else None
         rows.append(
-            [trial["change"], figure(aligned, 2), figure(end, 2), lost]
-            + [figure(equal, 2) for equal in equals]
+            [
+                *(trial["change"], figure(aligned, 2), figure(end, 2)),
+                f"{end - ends[BASE]:+.2f}" if changed else "",
+                *(figure(equal, 2) for equal in equals),
+            ]
         )
     header = ["", "aligned", "at the end", "to the unchanged", *(f"equal, {x}" for x in SETS)]
     return table(header, rows)
 
 
-def _end(trial: Trial) -> str:
-    return next(reversed(trial["stages"]))
-
-
-def _score(trial: Trial, stage: str) -> float:
-    """In percent."""
-    return 100 * float(next(iter(trial["stages"][stage]["score"].values())))
+def _percent(stage: Mapping[str, Any]) -> float:
+    """Its score."""
+    return 100 * float(next(iter(stage["score"].values())))
 
 
 def ablations(trials: Sequence[Trial]) -> str:
@@ -113,9 +111,8 @@ def _stage(stage: Mapping[str, Any] | None) -> str:
     """Steps, score in percent, loss."""
     if stage is None:
         return ""
-    score = next(iter(stage["score"].values()))
     loss = "" if stage["loss"] is None else f", loss {stage['loss']:.3g}"
-    return f"{100 * score:.2f} ({stage['steps']:,} steps{loss})"
+    return f"{_percent(stage):.2f} ({stage['steps']:,} steps{loss})"
 
 
 def _fidelities(trials: Sequence[Trial]) -> str:

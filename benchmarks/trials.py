@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks import ablation
 from benchmarks.experiments import TRAIN, carry_out
 from benchmarks.results_page import RESULTS
+from benchmarks.results_trials import NAME
 from inhibi.engine.errors import InputError, command
 
 BASE = Path(__file__).with_suffix(".toml")
@@ -48,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
         run = chosen.runs / chosen.task / name
         data = ["--data-dir", chosen.data_dir] if chosen.data_dir else []
         _train(chosen, name, run, data)
-        arguments = ["--name", "trial", "--change", described(name), "--fidelity", *data]
+        arguments = ["--name", NAME, "--change", described(name), "--fidelity", *data]
         ablation.main([str(run), *arguments, "-o", str(output)])
 
 

@@ -143,6 +143,8 @@ def test_ablations_take_held_back_examples_alone(
 
 
 def test_a_part_of_the_method_stands_beside_the_unchanged_recipe(tmp_path: Path) -> None:
+    folder = tmp_path / "sst2" / "ablations"
+    folder.mkdir(parents=True)
     for name, score, equal in (("base", 0.9, 0.96), ("layer", 0.89, 0.9), ("sum", 0.875, 0.95)):
         made = {
             **{"name": "trial", "change": described(name), "recipe": name},
@@ -152,7 +154,7 @@ def test_a_part_of_the_method_stands_beside_the_unchanged_recipe(tmp_path: Path)
             },
             "fidelity": {"all": {"equal": equal}},
         }
-        save_trial(tmp_path, f"trial-{name}", made)
+        (folder / f"trial-{name}.json").write_text(json.dumps(made))
     lines = page(tmp_path).splitlines()
     first = lines.index("| unchanged | 75.00 | 90.00 |  | 96.00 |  |")
     assert lines[first + 1 : first + 3] == [
@@ -160,12 +162,6 @@ def test_a_part_of_the_method_stands_beside_the_unchanged_recipe(tmp_path: Path)
         '| `[inhibitor] scope = "layer"` instead of `"head"` | 75.00 | 89.00 | -1.00 | 90.00 |  |',
     ]
     assert "### Other trials" not in lines
-
-
-def save_trial(folder: Path, name: str, made: dict[str, object]) -> None:
-    file = folder / "sst2" / "ablations" / f"{name}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(made))
 
 
 def test_the_committed_plot_stands_beside_the_page() -> None:
