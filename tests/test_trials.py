@@ -61,7 +61,7 @@ def test_results_are_kept_and_not_made_again(
         assert list(trial["stages"]) == ["teacher", "align", "distill"]
         assert trial["change"] == TRIED[name]
         assert trial["fidelity"]["all"]["examples"] > 0
-    assert '| trial | `scope = "layer"` instead of `"head"` |' in page(tmp_path / "results")
+    assert '\n| `[inhibitor] scope = "layer"` instead of `"head"` |' in page(tmp_path / "results")
     scalars = json.loads((tmp_path / "runs/sst2/layer/distill/config.json").read_text())
     assert scalars["inhibitor"]["scope"] == "layer"
     capsys.readouterr()
@@ -69,4 +69,4 @@ def test_results_are_kept_and_not_made_again(
     assert capsys.readouterr().out == "base: done\nlayer: done\n"
 
 
-TRIED = {"base": "benchmarks/trials.toml", "layer": '`scope = "layer"` instead of `"head"`'}
+TRIED = {"base": "unchanged", "layer": '`[inhibitor] scope = "layer"` instead of `"head"`'}
