@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from brevitas.nn import QuantLinear
 from torch import Tensor, nn
@@ -85,11 +86,13 @@ def _ranges(
         module.register_forward_hook(lambda _, __, made, to=to: to.append(made))
         for module, to in zip(modules, seen, strict=True)
     ]
-    ends = torch.tensor([1 - QUANTILE, QUANTILE])
     for batch in inputs:
         student(**batch)
         for values in seen:
-            values[-1] = values[-1][batch["attention_mask"].bool()].quantile(ends, 0)
+            valid = values[-1][batch["attention_mask"].bool()]
+            # NumPy's partition takes a fifth of the time of torch's sort.
+            ends = np.quantile(valid.cpu().numpy(), (1 - QUANTILE, QUANTILE), 0)
+            values[-1] = torch.from_numpy(ends).to(valid)
     for hook in hooks:
         hook.remove()
     return [torch.stack(values).unbind(1) for values in seen]  # type: ignore[misc]

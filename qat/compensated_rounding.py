@@ -2,13 +2,13 @@
 to come: GPTQ (arXiv 2210.17323), Brevitas' implementation with the engine's pair rule."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from brevitas.quant_tensor import IntQuantTensor
-from torch import Tensor
+from torch import Tensor, nn
 
 from inhibi.qat.quantizers import PAIR_LIMIT, limit_pairs
 from inhibi.qat.student import QuantStudent
@@ -29,22 +29,40 @@ def round_weights(student: QuantStudent, inputs: Iterable[dict[str, Tensor]]) ->
     """
     student.eval()
     batches = list(inputs)
+    valid = [batch["attention_mask"].bool() for batch in batches]
+    x = [
+        student.embeddings(student.table_ids(batch["input_ids"], batch.get("token_type_ids")))
+        for batch in batches
+    ]
+    for layer in student.layer_list():
+        x = _round(layer, list(zip(x, valid, strict=True)), valid)
+    if not student.pooling:
+        first = [(hidden.set(value=hidden.value[:, 0]),) for hidden in x]
+        _round(nn.Sequential(student.pooler, student.classifier), first, valid)
+
+
+def _round(
+    part: nn.Module, inputs: Sequence[tuple[Any, ...]], valid: Sequence[Tensor]
+) -> list[Any]:
+    """Round the weights of one part of the student, after those before it; what the part then
+    makes of each batch. A part at a time, so that no product waits for the whole student to run.
+
+    inputs: what the part is called with, for each batch. valid: the batches' keys [B,T].
+    """
     with gptq_mode(
-        student,
-        create_weight_orig=False,
-        num_blocks=BLOCKS,
-        gptq_class=_WithinPairs,
-        device="same",
+        part, create_weight_orig=False, num_blocks=BLOCKS, gptq_class=_WithinPairs, device="same"
     ) as mode:
         for _ in range(mode.num_layers):
-            for batch in batches:
+            for given, keys in zip(inputs, valid, strict=True):
                 for product in mode.gpxq_layers.values():
-                    product.valid = batch["attention_mask"]
-                mode.model(**batch)  # as far as the product whose turn it is
+                    product.valid = keys
+                mode.model(*given)  # as far as the product whose turn it is
             mode.update()
-        for product in mode.gpxq_layers.values():
-            product.layer.weight_quant.cache_inference_quant_weight = False
-    del student.forward  # Brevitas leaves its own on the instance
+    del part.forward  # Brevitas leaves its own on the instance
+    made = [part(*given) for given in inputs]
+    for product in mode.gpxq_layers.values():
+        product.layer.weight_quant.cache_inference_quant_weight = False
+    return made
 
 
 class _WithinPairs(GPTQ):

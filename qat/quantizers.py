@@ -38,21 +38,25 @@ class RoundWithinPairs(nn.Module):
         super().__init__()
 
     def forward(self, x: Tensor) -> Tensor:
-        rounded = torch.floor(x + 0.5)
-        return x + (limit_pairs(rounded) - x).detach()
+        with torch.no_grad():
+            change = limit_pairs(torch.floor(x + 0.5)) - x
+        return x + change
 
 
 def limit_pairs(weight: Tensor) -> Tensor:
-    """Integers [M,K] with the excess over 128 taken from both neighbours of one sign, half each,
-    the odd one from the larger."""
-    even = weight.shape[1] // 2 * 2
-    a, b = weight[:, 0:even:2], weight[:, 1:even:2]
-    excess = torch.where(a * b > 0, a.abs() + b.abs() - PAIR_LIMIT, 0).clamp(min=0)
-    larger, smaller = torch.ceil(excess / 2), torch.floor(excess / 2)
-    a_is_larger = a.abs() >= b.abs()
+    """Integers [M,K] in [-128, 128] with the excess over 128 taken from both neighbours of one
+    sign, half each, the odd one from the larger."""
     limited = weight.clone()
-    limited[:, 0:even:2] -= a.sign() * torch.where(a_is_larger, larger, smaller)
-    limited[:, 1:even:2] -= b.sign() * torch.where(a_is_larger, smaller, larger)
+    pairs = limited[:, : weight.shape[1] // 2 * 2].unflatten(1, (-1, 2))
+    # In this range neighbours of opposite signs never add up to so much.
+    excess = (pairs[..., 0] + pairs[..., 1]).abs() - PAIR_LIMIT
+    few = excess > 0
+    changed = pairs[few]
+    a, b = changed.unbind(1)
+    half, odd = torch.floor(excess[few] / 2), excess[few] % 2
+    a_is_larger = a.abs() >= b.abs()
+    taken = torch.stack([half + odd * a_is_larger, half + odd * ~a_is_larger], 1)
+    pairs[few] = changed - changed.sign() * taken
     return limited
 
 
@@ -71,8 +75,8 @@ class LargestWithinPairs(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         even = x.shape[-1] // 2 * 2
-        a, b = x[..., 0:even:2], x[..., 1:even:2]
-        pairs = torch.where(a * b > 0, (a + b).abs(), 0) * (127 / PAIR_LIMIT)
+        # Neighbours of opposite signs add up to less than the larger of them: they decide nothing.
+        pairs = (x[..., 0:even:2] + x[..., 1:even:2]).abs() * (127 / PAIR_LIMIT)
         both = torch.cat([x.abs(), pairs], -1)
         return both.amax() if self.dimension is None else both.amax(self.dimension, self.keepdim)
 
