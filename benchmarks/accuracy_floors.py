@@ -25,6 +25,7 @@ from inhibi.kd.data import TASKS
 BEST = "best"
 SPLIT = "validation"
 POINTS = "points"
+SEEDS = 3  # that a mean is of
 AVERAGED = ("cola", "mrpc", "rte", "sst2", "stsb")  # not wnli: 71 examples
 Models = Callable[[Runs], BySeed]
 

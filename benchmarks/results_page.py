@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.accuracy import Runs, read_runs
-from benchmarks.accuracy_floors import FLOORS
+from benchmarks.accuracy_floors import FLOORS, best
 from benchmarks.bootstrap import RESAMPLES
 from benchmarks.results_average import average
 from benchmarks.results_embedding import embeddings
@@ -103,7 +103,7 @@ def _task(task: str, runs: Runs) -> str:
     run = next(iter(runs.values()))[0]
     sizes = (f"{name}: {len(packed.split()):,}" for name, packed in run["references"].items())
     title = f"## {task}\n\nExamples: {', '.join(sizes)}."
-    targets = floors(FLOORS.get(task, ()), runs)
+    targets = floors(FLOORS.get(task, ()), runs, len(best(runs)))
     return "\n\n".join(part for part in (title, models(runs), trained(runs), targets) if part)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.scoring import pack
 from inhibi.eval.metrics import metrics
 
+FEW = ", 2 of 3 seeds |"  # ends a floor's row: `grid` has two
 REFERENCES = (0, 1, 0, 1, 1, 0, 1, 0)
 SETS = ("validation", "joined 64")
 SHAPE = {"layers": 2, "hidden": 32, "heads": 4, "intermediate": 48}
