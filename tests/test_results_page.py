@@ -44,7 +44,8 @@ def test_rows_and_floors_follow_from_the_runs(tmp_path: Path) -> None:
         f"| best integers below the teacher | <= 0.5 points | 12.50 points | **no**{FEW}",
         f"| the same on joined sentences, 64 tokens | <= 1 points | 12.50 points | **no**{FEW}",
         "| the same on joined sentences, 128 tokens | <= 1 points |  | not measured |",
-        f"| best integers below the integer dot product | <= 0.7 points | 6.25 points | **no**{FEW}",
+        "| best integers below the integer dot product "
+        f"| <= 0.7 points | 6.25 points | **no**{FEW}",
     ):
         assert line in lines, line
     assert "| ours, best, integers |  |  |  |  |  |  |  |  | 81.2 |  |  |" in lines
