@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.bootstrap import differences, interval, main_metric
+from benchmarks.bootstrap import differences, interval
 from benchmarks.scoring import unpack
 from inhibi.engine.errors import InputError
+from inhibi.eval.metrics import main_metric
 from inhibi.kd.data import TASKS
 
 COMPARATOR = "e0"  # its float model is the teacher of all others
@@ -110,7 +111,7 @@ def average(scores: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if len(known) == len(scores) else None
 
 
-def _seeds(student: BySeed, teacher: BySeed, name: str) -> list[int]:
+def common_seeds(student: BySeed, teacher: BySeed, name: str) -> list[int]:
     """Those that both have. Raises `InputError` where they were scored on different examples."""
     seeds = [
         seed
@@ -127,7 +128,7 @@ def _seeds(student: BySeed, teacher: BySeed, name: str) -> list[int]:
 def mean_difference(student: BySeed, teacher: BySeed, name: str) -> float | None:
     """The main metric of the one minus that of the other on a set of examples, mean over the seeds
     that both have; None where there is none."""
-    seeds = _seeds(student, teacher, name)
+    seeds = common_seeds(student, teacher, name)
     if not seeds:
         return None
     metric = main_metric(student[seeds[0]].run["task"])
@@ -137,7 +138,7 @@ def mean_difference(student: BySeed, teacher: BySeed, name: str) -> float | None
 
 def difference(student: BySeed, teacher: BySeed, name: str) -> Difference | None:
     """`mean_difference` and its interval; None where there is none."""
-    mean, seeds = mean_difference(student, teacher, name), _seeds(student, teacher, name)
+    mean, seeds = mean_difference(student, teacher, name), common_seeds(student, teacher, name)
     if mean is None:
         return None
     first = student[seeds[0]].run

@@ -4,13 +4,14 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from benchmarks.accuracy import (
     COMPARATOR,
     BySeed,
     Runs,
     average,
+    common_seeds,
     difference,
     equal,
     mean_difference,
@@ -26,26 +27,9 @@ BEST = "best"
 SPLIT = "validation"
 POINTS = "points"
 SEEDS = 3  # that a mean is of
+IMDB_TOKENS = 128  # that texts are cut at
 AVERAGED = ("cola", "mrpc", "rte", "sst2", "stsb")  # not wnli: 71 examples
 Models = Callable[[Runs], BySeed]
-
-
-def _below(first: Models, second: Models, name: str = SPLIT) -> Callable[[Runs], float | None]:
-    """Points by which the first scores below the second."""
-
-    def measure(runs: Runs) -> float | None:
-        found = mean_difference(first(runs), second(runs), name)
-        return None if found is None else -100 * found
-
-    return measure
-
-
-def _equal(first: Models, second: Models) -> Callable[[Runs], float | None]:
-    def measure(runs: Runs) -> float | None:
-        found = equal(first(runs), second(runs), SPLIT)
-        return None if found is None else 100 * found
-
-    return measure
 
 
 def best(runs: Runs) -> BySeed:
@@ -73,69 +57,107 @@ def comparator(runs: Runs) -> BySeed:
     return of(runs, COMPARATOR, "integer")
 
 
-def _at_most(what: str, points: float, measure: Callable[[Any], float | None]) -> Floor:
-    return Floor(what, points, measure, POINTS, at_most=True)
+@dataclass(frozen=True)
+class Pair:
+    """A model beside another on one set of examples, the seeds that both have."""
 
+    first: Models
+    second: Models
+    split: str = SPLIT
 
-def _surely_below(split: str) -> Callable[[Runs], float | None]:
-    """Points by which the best integers score below the teacher at least, by the 95 % interval;
-    less than 0 where the interval holds 0."""
+    def seeds(self, runs: Runs) -> int:
+        """How many."""
+        return len(common_seeds(self.first(runs), self.second(runs), self.split))
 
-    def measure(runs: Runs) -> float | None:
-        found = difference(best(runs), teacher(runs), split)
+    def below(self, runs: Runs) -> float | None:
+        """Points by which the first scores below the second."""
+        found = mean_difference(self.first(runs), self.second(runs), self.split)
+        return None if found is None else -100 * found
+
+    def surely_below(self, runs: Runs) -> float | None:
+        """Points by which it does at least, by the 95 % interval; less than 0 where the interval
+        holds 0."""
+        found = difference(self.first(runs), self.second(runs), self.split)
         return None if found is None else -100 * found.high
 
-    return measure
+    def equal(self, runs: Runs) -> float | None:
+        """Percent of equal predictions."""
+        found = equal(self.first(runs), self.second(runs), self.split)
+        return None if found is None else 100 * found
+
+    def mean_below(self, results: Mapping[str, Runs]) -> float | None:
+        """`below`, mean over the averaged tasks; None where one lacks it."""
+        return average([self.below(results.get(task, {})) for task in AVERAGED])
+
+    def fewest_seeds(self, results: Mapping[str, Runs]) -> int:
+        """Of the averaged tasks."""
+        return min(self.seeds(results.get(task, {})) for task in AVERAGED)
+
+
+def _at_most(what: str, points: float, pair: Pair) -> Floor:
+    return Floor(what, points, pair.below, POINTS, at_most=True, seeds=pair.seeds)
+
+
+def _mean_at_most(what: str, points: float, pair: Pair) -> Floor:
+    return Floor(what, points, pair.mean_below, POINTS, at_most=True, seeds=pair.fewest_seeds)
+
+
+def _equal(what: str, pair: Pair) -> Floor:
+    return Floor(what, 99.5, pair.equal, "%", seeds=pair.seeds)
 
 
 def _significance(split: str) -> Floor:
+    pair = Pair(best, teacher, split)
     what = "best integers below the teacher, at least (95 % interval)"
-    return _at_most(what, 2.0, _surely_below(split))
+    return Floor(what, 2.0, pair.surely_below, POINTS, at_most=True, seeds=pair.seeds)
+
+
+def _alone(what: str, percent: float, models: Models) -> Floor:
+    return Floor(
+        what,
+        percent,
+        lambda runs: score(models(runs)),
+        "%",
+        seeds=lambda runs: len(models(runs)),
+    )
 
 
 def _sst2() -> Sequence[Floor]:
     return (
-        Floor("teacher, float", 90.0, lambda runs: score(of(runs, COMPARATOR, "teacher")), "%"),
-        _at_most("best integers below the teacher", 0.5, _below(best, teacher)),
+        _alone("teacher, float", 90.0, lambda runs: of(runs, COMPARATOR, "teacher")),
+        _at_most("best integers below the teacher", 0.5, Pair(best, teacher)),
         *(
             _at_most(
                 f"the same on joined sentences, {length} tokens",
                 1.0,
-                _below(best, teacher, f"joined {length}"),
+                Pair(best, teacher, f"joined {length}"),
             )
             for length in LENGTHS
         ),
-        _at_most("best integers below the same weights in float", 0.3, _below(best, unquantized)),
-        Floor(
+        _at_most("best integers below the same weights in float", 0.3, Pair(best, unquantized)),
+        _equal(
             "best integers: predictions equal to the same weights' in float",
-            99.5,
-            _equal(best, unquantized),
-            "%",
+            Pair(best, unquantized),
         ),
-        _at_most("best integers below the float student", 0.3, _below(best, student)),
-        Floor(
-            "best integers: predictions equal to the float student's",
-            99.5,
-            _equal(best, student),
-            "%",
-        ),
-        _at_most("best integers below the integer dot product", 0.7, _below(best, comparator)),
+        _at_most("best integers below the float student", 0.3, Pair(best, student)),
+        _equal("best integers: predictions equal to the float student's", Pair(best, student)),
+        _at_most("best integers below the integer dot product", 0.7, Pair(best, comparator)),
     )
 
 
 def _imdb() -> Sequence[Floor]:
     (split,) = TASKS["imdb"].validation
-    return (_at_most("best integers below the teacher", 0.7, _below(best, teacher, split)),)
+    pair = Pair(_cut(best), _cut(teacher), split)
+    return (_at_most(f"best integers below the teacher, {IMDB_TOKENS} tokens", 0.7, pair),)
 
 
-def _mean_below(first: Models, second: Models) -> Callable[[Mapping[str, Runs]], float | None]:
-    """Points by which the first scores below the second, mean over the averaged tasks; None where
-    one lacks it."""
-
-    def measure(results: Mapping[str, Runs]) -> float | None:
-        return average([_below(first, second)(results.get(task, {})) for task in AVERAGED])
-
-    return measure
+def _cut(models: Models) -> Models:
+    """Those that were scored on texts of at most IMDB_TOKENS."""
+    return lambda runs: {
+        seed: found
+        for seed, found in models(runs).items()
+        if found.run["max_length"] == IMDB_TOKENS
+    }
 
 
 # By task, of its runs.
@@ -146,8 +168,8 @@ FLOORS: dict[str, Sequence[Floor]] = {
 }
 # Of all tasks' runs.
 AVERAGE_FLOORS: Sequence[Floor] = (
-    _at_most("best integers below the teacher", 1.0, _mean_below(best, teacher)),
-    _at_most("best integers below the float student", 0.3, _mean_below(best, student)),
-    _at_most("best integers below the same weights in float", 0.3, _mean_below(best, unquantized)),
-    _at_most("best integers below the integer dot product", 0.7, _mean_below(best, comparator)),
+    _mean_at_most("best integers below the teacher", 1.0, Pair(best, teacher)),
+    _mean_at_most("best integers below the float student", 0.3, Pair(best, student)),
+    _mean_at_most("best integers below the same weights in float", 0.3, Pair(best, unquantized)),
+    _mean_at_most("best integers below the integer dot product", 0.7, Pair(best, comparator)),
 )

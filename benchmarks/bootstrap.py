@@ -1,4 +1,4 @@
-"""A task's main metric, and how sure a difference between two models is.
+"""How sure a difference between two models is, in a task's main metric.
 
 Paired percentile bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13):
 a resample draws examples with replacement, the same ones for both models and all seeds, then
@@ -10,17 +10,13 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from inhibi.eval.metrics import main_metric
+
 Floats = NDArray[np.float64]
 
-MAIN = {"cola": "matthews_correlation", "mrpc": "f1", "qqp": "f1", "stsb": "pearson"}
 RESAMPLES = 2000
 BLOCK = 100  # resamples at once
 SEED = 0
-
-
-def main_metric(task: str) -> str:
-    """The name, among `inhibi.eval.metrics`', of the metric by which a task is compared."""
-    return MAIN.get(task, "accuracy")
 
 
 def differences(task: str, teacher: Floats, student: Floats, references: Floats) -> Floats:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from benchmarks.accuracy import COMPARATOR
 from benchmarks.results_page import RESULTS
+from benchmarks.run_result import read_stages
 from inhibi.engine.errors import InputError, command
 from inhibi.kd.recipe import Recipe, read_recipe
 
@@ -39,16 +40,18 @@ class Step:
 
     @property
     def done(self) -> bool:
-        """Whether it was done, by this recipe. Raises `InputError` where it was by another."""
+        """Whether it was done, by this recipe, and a score of this very run, whose stages have
+        their seconds. Raises `InputError` where it was by another recipe."""
         if not self.written.is_file():
             return False
         file = self.run / "run.json" if self.module == TRAIN else self.written
-        if json.loads(file.read_text("utf-8")).get("recipe_sha256") != self.recipe_sha256:
+        found = json.loads(file.read_text("utf-8"))
+        if found.get("recipe_sha256") != self.recipe_sha256:
             raise InputError(
                 f"{file} was made by another recipe of this name: move it away, or name other "
                 "--runs and --results"
             )
-        return True
+        return self.module == TRAIN or found.get("stages") == read_stages(self.run)
 
     def command(self) -> list[str]:
         """Resumes where the run has begun."""

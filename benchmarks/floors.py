@@ -31,7 +31,7 @@ ROUNDING = 1e-9
 class Floor:
     """measure: the figure, None where the results lack it. at_most: less is better. unmasked: the
     figure beside the same peers' files without a mask, which only sentences of one length can use;
-    for information."""
+    for information. seeds: how many the figure is the mean of; None where it is no such mean."""
 
     what: str
     target: float
@@ -39,6 +39,7 @@ class Floor:
     unit: str = "x"
     at_most: bool = False
     unmasked: Callable[[Results], float | None] = lambda _: None
+    seeds: Callable[[Results], int | None] = lambda _: None
 
     def reached(self, value: float) -> bool:
         """To the last digit but rounding's: 1.00 of at most 1 is."""

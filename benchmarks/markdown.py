@@ -3,6 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+METRICS = {
+    "matthews_correlation": "Matthews' correlation",
+    "f1": "F1",
+    "pearson": "Pearson",
+    "spearmanr": "Spearman",
+}
+
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Markdown; all columns but the first stand right."""

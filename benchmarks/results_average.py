@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks import accuracy
 from benchmarks.accuracy import COMPARATOR, RECIPES, BySeed, Runs, of, score
-from benchmarks.accuracy_floors import AVERAGE_FLOORS, AVERAGED, best
+from benchmarks.accuracy_floors import AVERAGE_FLOORS, AVERAGED
 from benchmarks.markdown import figure, table
 from benchmarks.results_tables import MODELS, any_teacher, floors
 
@@ -31,8 +31,7 @@ def average(results: Mapping[str, Runs]) -> str:
                 rows.append(_row(f"{recipe}, {title}", found))
     header = ["", "average", *AVERAGED]
     scores = table(header, (row for row in rows if any(row[1:])))
-    seeds = min(len(best(results.get(task, {}))) for task in AVERAGED)
-    return "\n\n".join([HEAD.strip(), scores, floors(AVERAGE_FLOORS, results, seeds)])
+    return "\n\n".join([HEAD.strip(), scores, floors(AVERAGE_FLOORS, results)])
 
 
 def _row(title: str, models: Sequence[BySeed]) -> list[str]:

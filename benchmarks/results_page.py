@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.accuracy import Runs, read_runs
-from benchmarks.accuracy_floors import FLOORS, best
+from benchmarks.accuracy_floors import FLOORS
 from benchmarks.bootstrap import RESAMPLES
 from benchmarks.results_average import average
 from benchmarks.results_embedding import embeddings
@@ -50,9 +50,9 @@ its own dot-product attention, the comparator; e1, e2 and best are inhibitors
   quantization moves the weights, rounding alone is the difference to the latter.
 * "joined N" is accuracy on texts of about N tokens, validation sentences of one label joined.
 * Minutes are those of the model's own stages after the teacher's; calibration is not counted.
-* e1 is aligned and distilled once, by the first seed; all seeds fine-tune that student, so that its
-  deviation is fine-tuning's, and its minutes count that student's for each. On other tasks than
-  SST-2 best starts from that student, too; its minutes are those after it.
+* SST-2's e1 is aligned and distilled once, by the first seed; all seeds fine-tune that student, so
+  that its deviation is fine-tuning's, and its minutes count that student's for each. On other tasks
+  e1 and best start from that student; their minutes are those after it.
 * µJ: estimated energy of one validation example, 45 nm, weights read from DRAM for each
   ([docs/ENERGY.md](ENERGY.md)).
 """
@@ -102,8 +102,10 @@ def page(folder: Path) -> str:
 def _task(task: str, runs: Runs) -> str:
     run = next(iter(runs.values()))[0]
     sizes = (f"{name}: {len(packed.split()):,}" for name, packed in run["references"].items())
-    title = f"## {task}\n\nExamples: {', '.join(sizes)}."
-    targets = floors(FLOORS.get(task, ()), runs, len(best(runs)))
+    cuts = sorted({run["max_length"] for some in runs.values() for run in some} - {None})
+    cut = f" Texts are cut at {' or '.join(map(str, cuts))} tokens." if cuts else ""
+    title = f"## {task}\n\nExamples: {', '.join(sizes)}.{cut}"
+    targets = floors(FLOORS.get(task, ()), runs)
     return "\n\n".join(part for part in (title, models(runs), trained(runs), targets) if part)
 
 

@@ -1,12 +1,12 @@
 """The results page's tables of others' figures (benchmarks/papers.json) with ours beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.accuracy import COMPARATOR, Runs, average, of, score
-from benchmarks.accuracy_floors import BEST
-from benchmarks.bootstrap import main_metric
+from benchmarks.accuracy_floors import AVERAGED, BEST
 from benchmarks.markdown import figure, table
+from inhibi.eval.metrics import main_metric
 
 # Ours beside the papers': title, recipe, model.
 OURS = (
@@ -57,16 +57,25 @@ def _teacher(found: Mapping[str, Any], results: Mapping[str, Runs]) -> str:
 
 def _glue(found: Mapping[str, Any], results: Mapping[str, Runs]) -> str:
     tasks = found["tasks"]
-    header = ["", "status", "average", *(f"{task} {_short(task)}".strip() for task in tasks)]
+    averages = ["average of all", f"of {', '.join(AVERAGED)}"]
+    header = ["", "status", *averages, *(f"{task} {_short(task)}".strip() for task in tasks)]
     rows = [
-        [row["name"], row["status"], f"{row['average']:.1f}", *(f"{x:.1f}" for x in row["scores"])]
+        [
+            *(row["name"], row["status"], f"{row['average']:.1f}"),
+            *(figure(x, 1) for x in (_averaged(tasks, row["scores"]), *row["scores"])),
+        ]
         for row in found["rows"]
     ]
     for title, recipe, name in OURS:
         ours = [_score(results, task, recipe, name) for task in tasks]
         if any(x is not None for x in ours):
-            rows.append([title, "", *(figure(x, 1) for x in (average(ours), *ours))])
+            rows.append([title, "", "", *(figure(x, 1) for x in (_averaged(tasks, ours), *ours))])
     return f"### Inhibitors\n\n{found['source']}.\n\n" + table(header, rows)
+
+
+def _averaged(tasks: Sequence[str], scores: Sequence[float | None]) -> float | None:
+    """The mean of those that ours is of, too."""
+    return average([x for task, x in zip(tasks, scores, strict=True) if task in AVERAGED])
 
 
 def _imdb(found: Mapping[str, Any], results: Mapping[str, Runs]) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 
 from benchmarks.accuracy import COMPARATOR, BySeed, Runs, of, teachers, values
 from benchmarks.accuracy_floors import BEST
-from benchmarks.bootstrap import main_metric
 from inhibi.engine.errors import MissingExtra
+from inhibi.eval.metrics import main_metric
 
 COLUMNS = 3  # of panels
 STYLES = {

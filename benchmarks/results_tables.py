@@ -19,17 +19,11 @@ from benchmarks.accuracy import (
     values,
 )
 from benchmarks.accuracy_floors import BEST, SEEDS
-from benchmarks.bootstrap import main_metric
 from benchmarks.floors import Floor
-from benchmarks.markdown import table
+from benchmarks.markdown import METRICS, table
+from inhibi.eval.metrics import main_metric
 from inhibi.kd.recipe import packaged, read_recipe
 
-NAMES = {
-    "matthews_correlation": "Matthews' correlation",
-    "f1": "F1",
-    "pearson": "Pearson",
-    "spearmanr": "Spearman",
-}
 FLOAT = ("align", "distill", "finetune")
 # By the model's name: its title, the stages after the teacher's that made it.
 MODELS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -47,7 +41,7 @@ def models(runs: Runs) -> str:
     first: Run = next(iter(runs.values()))[0]
     splits = list(first["references"])
     metrics = list(first["models"]["float"]["sets"][splits[0]]["metrics"])
-    header = ["", *(f"{NAMES.get(m, m)}" for m in metrics), "seeds", "to the teacher"]
+    header = ["", *(f"{METRICS.get(m, m)}" for m in metrics), "seeds", "to the teacher"]
     header += ["as the float student", "as its weights in float", *splits[1:], "minutes", "MB"]
     header += ["million parameters", "µJ"]
     rows = [_row("teacher, float", any_teacher(runs), [{}] * 3, splits, metrics, ("teacher",))]
@@ -145,8 +139,8 @@ def trained(runs: Runs) -> str:
     return table(*_filled(header, rows)) if rows else ""
 
 
-def floors(targets: Sequence[Floor], results: Mapping[str, Any], seeds: int) -> str:
-    """Measured on what each of them reads, runs of so many seeds; empty without any."""
+def floors(targets: Sequence[Floor], results: Mapping[str, Any]) -> str:
+    """Measured on what each of them reads; empty without any."""
     if not targets:
         return ""
     rows = []
@@ -155,15 +149,15 @@ def floors(targets: Sequence[Floor], results: Mapping[str, Any], seeds: int) -> 
         sign = "<=" if floor.at_most else ">="
         measured = "" if value is None else f"{round(value, 2) + 0:.2f} {floor.unit}"  # no -0.00
         target = f"{sign} {floor.target:g} {floor.unit}"
-        rows.append([floor.what, target, measured, _reached(floor, value, seeds)])
+        rows.append([floor.what, target, measured, _reached(floor, value, floor.seeds(results))])
     return "### Floors\n\n" + table(["", "floor", "measured", "reached"], rows)
 
 
-def _reached(floor: Floor, value: float | None, seeds: int) -> str:
+def _reached(floor: Floor, value: float | None, seeds: int | None) -> str:
     """A mean of fewer seeds than the floor asks for says so."""
     if value is None:
         return "not measured"
-    few = f", {seeds} of {SEEDS} seeds" if seeds < SEEDS else ""
+    few = f", {seeds} of {SEEDS} seeds" if seeds is not None and seeds < SEEDS else ""
     return ("yes" if floor.reached(value) else "**no**") + few
 
 

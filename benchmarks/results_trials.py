@@ -1,11 +1,12 @@
 """The results page's section on changes of the method, scored on held-back examples."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.markdown import figure, table
+from benchmarks.markdown import METRICS, figure, table
 
 Trial = Mapping[str, Any]
 NAME, BASE = "trial", "base"  # of what benchmarks.trials makes
@@ -23,8 +24,8 @@ PARTS = """\
 A short recipe, [trials.toml](../benchmarks/trials.toml), and the same with one line changed, by
 `python -m benchmarks.trials`: the float student's score in percent after alignment and at the end,
 and the difference of the latter to the unchanged recipe's. "Equal" is the share of answers equal to
-the teacher's, "joined 64" that on texts of whole examples joined to 64 tokens. One seed each: of
-scores, differences below a point may be chance; the shares of equal answers tell more.
+the teacher's, "joined 64" that on texts of whole examples joined to 64 tokens. One seed each: a
+difference within the score's standard error may be chance; the shares of equal answers tell more.
 """
 
 ABLATIONS = """\
@@ -37,7 +38,8 @@ their time, of which only the hash is kept, but for those "as it is".
 FIDELITY = """\
 Students beside their teachers on the same examples: all of them, those that are no part of another
 text (the validation split is of that kind), and these joined (`python -m benchmarks.fidelity`).
-Divergence is the Kullback-Leibler divergence of the student's probabilities, in nats.
+Teacher and student: accuracies. Divergence is the Kullback-Leibler divergence of the student's
+probabilities, in nats.
 """
 
 
@@ -84,7 +86,18 @@ def parts(trials: Sequence[Trial]) -> str:
             ]
         )
     header = ["", "aligned", "at the end", "to the unchanged", *(f"equal, {x}" for x in SETS)]
-    return table(header, rows)
+    return standard_error(trials[0]) + "\n\n" + table(header, rows)
+
+
+def standard_error(trial: Trial) -> str:
+    """Which score it is, and its standard error: a share's, or a correlation's (1 - r^2) / sqrt(n),
+    of a score like this trial's."""
+    examples = trial["fidelity"][SETS[0]]["examples"]
+    ((name, value),) = next(reversed(trial["stages"].values()))["score"].items()
+    correlation = name in ("matthews_correlation", "pearson")
+    error = (1 - value**2 if correlation else math.sqrt(value * (1 - value))) / math.sqrt(examples)
+    title = METRICS.get(name, name)
+    return f"Score: {title}, {examples:,} examples, standard error {100 * error:.1f}."
 
 
 def _percent(stage: Mapping[str, Any]) -> float:

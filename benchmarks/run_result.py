@@ -67,7 +67,7 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
     """
     described = read(run)
     task = find_task(described["task"])
-    stages = {name: found for name in STAGES if (found := read_stage(run / name))}
+    stages = read_stages(run)
     student = float_student(run)
     if student is None or "qat" not in stages:
         raise InputError(f"{run} is not finished: run qat-train --out {run} --resume")
@@ -171,6 +171,11 @@ def summary(made: Mapping[str, Any]) -> str:
         )
         for name, model in made["models"].items()
     )
+
+
+def read_stages(run: Path) -> dict[str, dict[str, Any]]:
+    """Those that are finished, by name."""
+    return {name: found for name in STAGES if (found := read_stage(run / name))}
 
 
 def read_stage(folder: Path) -> dict[str, Any] | None:

@@ -1,16 +1,18 @@
 """Seconds of one training step, inhibitor beside dot-product attention, in one process.
 
-    python -m benchmarks.training_step --batch 32 --tokens 32
+    python -m benchmarks.training_step --batch 32 --tokens 32 128
+    python -m benchmarks.training_step --device cuda --bf16 --batch 64 --tokens 128 512
 
 Both models are BERT with 6 layers, 384 wide, 12 heads; they take turns, so that a machine's
 changing speed meets both. First the compiled attention's output and gradients are compared with
-the plain formula's.
+the plain formula's. What a step needs of a GPU's memory beside the models stands there, too.
 """
 
 import argparse
 import json
 import statistics
 import time
+from typing import Any
 
 import torch
 from transformers import BertConfig, BertForSequenceClassification
@@ -18,14 +20,20 @@ from transformers import BertConfig, BertForSequenceClassification
 from inhibi.kd.attention import Inhibitor, InhibitorSettings
 from inhibi.kd.student import make_student
 
+WARM_UP = 2  # steps
+
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--tokens", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--batch", type=int, default=32)
+    add("--tokens", type=int, nargs="+", default=[32], help="lengths of the texts")
+    add("--rounds", type=int, default=9)
+    add("--device", default="cpu", help="cpu (default) or cuda")
+    add("--bf16", action="store_true", help="products in bfloat16, as a recipe's bf16 = true")
     chosen = parser.parse_args()
-    check_equality(chosen.batch, chosen.tokens)
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=30522,
@@ -35,52 +43,87 @@ def main() -> None:
         intermediate_size=1536,
     )
     teacher = BertForSequenceClassification(config).train()
-    models = {"dot_product": teacher, "inhibitor": make_student(teacher, InhibitorSettings())}
-    seconds = measure(models, chosen.batch, chosen.tokens, chosen.rounds)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    student = make_student(teacher, InhibitorSettings())
+    models = {"dot_product": teacher.to(chosen.device), "inhibitor": student.to(chosen.device)}
+    described = {
+        "device": torch.cuda.get_device_name() if chosen.device == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "batch": chosen.batch,
+        "bf16": chosen.bf16,
+    }
+    rows = []
+    for tokens in chosen.tokens:
+        check_equality(chosen.batch, tokens, chosen.device)
+        rows.append(row(models, chosen, tokens))
+    print(json.dumps(described | {"lengths": rows}, indent=1))
+
+
+def row(models: dict[str, Any], chosen: argparse.Namespace, tokens: int) -> dict[str, Any]:
+    """Both models at one length: median seconds and their ratios, turn by turn."""
+    seconds, megabytes = measure(models, chosen, tokens)
     ratios = [a / b for a, b in zip(seconds["inhibitor"], seconds["dot_product"], strict=True)]
-    print(
-        json.dumps(
-            {
-                "batch": chosen.batch,
-                "tokens": chosen.tokens,
-                "threads": torch.get_num_threads(),
-                "torch": torch.__version__,
-                "median_seconds": medians,
-                "median_ratio": statistics.median(ratios),
-                "ratios": ratios,
-            },
-            indent=1,
-        )
-    )
+    return {
+        "tokens": tokens,
+        "median_seconds": {name: statistics.median(values) for name, values in seconds.items()},
+        "median_ratio": statistics.median(ratios),
+        "ratios": ratios,
+        **({"peak_megabytes": megabytes} if megabytes else {}),
+    }
 
 
 def measure(
-    models: dict[str, torch.nn.Module], batch: int, tokens: int, rounds: int
-) -> dict[str, list[float]]:
-    """Seconds of forward, backward and AdamW step, after two steps of warm-up each."""
-    ids = torch.randint(0, 30522, (batch, tokens))
+    models: dict[str, Any], chosen: argparse.Namespace, tokens: int
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Seconds of forward, backward and AdamW step, after WARM_UP steps of each; and on a GPU the
+    megabytes that a step needs beside the models."""
+    device = torch.device(chosen.device)
+    ids = torch.randint(0, 30522, (chosen.batch, tokens), device=device)
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    inputs["labels"] = torch.randint(0, 2, (batch,))
-    optimizers = {name: torch.optim.AdamW(model.parameters()) for name, model in models.items()}
+    inputs["labels"] = torch.randint(0, 2, (chosen.batch,), device=device)
+    optimizers = {
+        name: torch.optim.AdamW(model.parameters(), fused=True) for name, model in models.items()
+    }
     seconds: dict[str, list[float]] = {name: [] for name in models}
-    for turn in range(rounds + 2):
+    megabytes: dict[str, float] = {}
+    for turn in range(chosen.rounds + WARM_UP):
         for name, model in models.items():
+            synchronize(device)
+            held = start_counting(device)
             started = time.perf_counter()
-            model(**inputs).loss.backward()
+            with torch.autocast(device.type, torch.bfloat16, enabled=chosen.bf16):
+                loss = model(**inputs).loss
+            loss.backward()
             optimizers[name].step()
             optimizers[name].zero_grad()
-            if turn >= 2:
+            synchronize(device)
+            if turn >= WARM_UP:
                 seconds[name].append(time.perf_counter() - started)
-    return seconds
+                if device.type == "cuda":
+                    megabytes[name] = (torch.cuda.max_memory_allocated() - held) / 1e6
+    return seconds, megabytes
 
 
-def check_equality(batch: int, tokens: int) -> None:
+def synchronize(device: torch.device) -> None:
+    """Wait for a GPU."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def start_counting(device: torch.device) -> int:
+    """The bytes that a GPU holds now; its largest memory counts from here."""
+    if device.type != "cuda":
+        return 0
+    torch.cuda.reset_peak_memory_stats()
+    return torch.cuda.memory_allocated()
+
+
+def check_equality(batch: int, tokens: int, device: str) -> None:
     """The compiled kernels against the eager formula: context and gradients."""
     torch.manual_seed(0)
-    module = Inhibitor(InhibitorSettings(), 12)
+    module = Inhibitor(InhibitorSettings(), 12).to(device)
     made = []
-    drawn = torch.randn(3, min(batch, 4), 12, tokens, 32)
+    drawn = torch.randn(3, min(batch, 4), 12, tokens, 32, device=device)
     for stance in ("default", "force_eager"):
         leaves = [x.clone().requires_grad_() for x in drawn]
         with torch.compiler.set_stance(stance):

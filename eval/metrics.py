@@ -23,6 +23,7 @@ METRICS = {
 }
 
 
+MAIN = {"cola": "matthews_correlation", "mrpc": "f1", "qqp": "f1", "stsb": "pearson"}
 BINS = 15
 
 
@@ -36,10 +37,21 @@ def expected_calibration_error(probabilities: Sequence[float], right: Sequence[b
     return float(sum(gaps) / len(p))
 
 
+def main_metric(task: str) -> str:
+    """The name of the metric by which models of a task are compared."""
+    return MAIN.get(task, "accuracy")
+
+
 def metrics(
     task: str, predictions: Sequence[float | None], references: Sequence[float]
 ) -> dict[str, float]:
-    """The task's metrics by name, from -1 to 1, of label ids or (STS-B) of scores.
+    """The task's metrics by name, from -1 to 1, of label ids or (STS-B) of scores."""
+    names = METRICS.get(task, ("accuracy",))
+    return {name: metric(name, predictions, references) for name in names}
+
+
+def metric(name: str, predictions: Sequence[float | None], references: Sequence[float]) -> float:
+    """One metric, from -1 to 1, of label ids or of scores.
 
     F1 is that of label 1, the official one. A correlation with constant predictions, which has no
     value, is 0, as scikit-learn has it for Matthews' correlation.
@@ -54,5 +66,5 @@ def metrics(
     with warnings.catch_warnings():
         # Of a constant input, for which SciPy gives nan.
         warnings.simplefilter("ignore", stats.ConstantInputWarning)
-        values = {name: float(found[name]()) for name in METRICS.get(task, ("accuracy",))}
-    return {name: 0.0 if math.isnan(value) else value for name, value in values.items()}
+        value = float(found[name]())
+    return 0.0 if math.isnan(value) else value

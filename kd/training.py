@@ -17,6 +17,7 @@ from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments
 
 from inhibi.engine.errors import InputError, say
+from inhibi.eval.metrics import main_metric, metric
 from inhibi.kd import processes
 from inhibi.kd.examples import Padding, batches, label_ids, steps_within
 from inhibi.kd.files import write_json
@@ -92,9 +93,9 @@ def _finish(
 
 
 def validate(run: Run, model: nn.Module, embedder: PreTrainedModel | None = None) -> dict[str, Any]:
-    """On `run.rows[1]` the `score`: accuracy, Pearson's correlation for regression, or the mean
-    cosine between the embeddings and the embedder's; and a classifier's `temperature`, where no
-    table of results is made on these examples."""
+    """On `run.rows[1]` the `score`: the task's main metric, Pearson's correlation for regression,
+    or the mean cosine between the embeddings and the embedder's; and a classifier's `temperature`,
+    where no table of results is made on these examples."""
     rows = run.rows[1]
     made = logits(model, run.tokenizer, run.task.texts(rows))
     if embedder is not None:
@@ -102,10 +103,11 @@ def validate(run: Run, model: nn.Module, embedder: PreTrainedModel | None = None
         lengths = np.linalg.norm(made, axis=1) * np.linalg.norm(goal, axis=1)
         return {"score": {"cosine": float(((made * goal).sum(1) / lengths).mean())}}
     labels = np.array(label_ids(rows, run.task))
-    if run.task.labels is None:
-        return {"score": {"pearson": float(np.corrcoef(made[:, 0], labels)[0, 1])}}
-    found: dict[str, Any] = {"score": {"accuracy": float((made.argmax(-1) == labels).mean())}}
-    if run.held_back or run.own is not None:
+    regression = run.task.labels is None
+    answers = made[:, 0] if regression else made.argmax(-1)
+    name = "pearson" if regression else main_metric(run.task.name)
+    found: dict[str, Any] = {"score": {name: metric(name, answers.tolist(), labels.tolist())}}
+    if not regression and (run.held_back or run.own is not None):
         found["temperature"] = fit_temperature(made, labels)
     return found
 

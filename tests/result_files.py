@@ -43,6 +43,7 @@ def run(
         "recipe": recipe,
         "recipe_sha256": "cd" * 32,
         "seed": seed,
+        "max_length": None,
         "checkpoint": {"name": "tiny", "sha256": ""},
         "architecture": {
             "attention": "dot_product" if recipe == "e0" else "inhibitor",

@@ -1,5 +1,6 @@
 """Inhibitor attention in PyTorch against the papers' formulas, and its exact gradients."""
 
+import resource
 from collections.abc import Iterator
 
 import pytest
@@ -112,3 +113,34 @@ def test_compiled_expressions_give_the_same_numbers() -> None:
             made.append((context, *torch.autograd.grad(context.square().sum(), (q, k, v))))
     for a, b in zip(*made, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.compiled
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # inside torch
+@pytest.mark.parametrize(
+    "device",
+    [
+        "cpu",
+        pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="GPU")),
+    ],
+)
+def test_nothing_of_size_t_t_d_is_stored(device: str) -> None:
+    tokens, width = 2048, 64
+    module = Inhibitor(InhibitorSettings(), 1).to(device)
+
+    def train(tokens: int) -> None:
+        drawn = torch.randn(3, 1, 1, tokens, width, device=device)
+        module(*drawn.requires_grad_(), None).square().sum().backward()
+
+    train(64)  # compiles, which takes memory of its own
+    before = peak(device)
+    train(tokens)
+    assert peak(device) - before < 4 * tokens**2 * width / 2  # half of one such tensor: 0.5 GB
+
+
+def peak(device: str) -> int:
+    """The most bytes that the process, or the GPU, has held."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.bootstrap import RESAMPLES, differences, interval, main_metric, weighted
-from inhibi.eval.metrics import metrics
+from benchmarks.bootstrap import RESAMPLES, differences, interval, weighted
+from inhibi.eval.metrics import main_metric, metrics
 
 DRAW = np.random.default_rng(1)
 REFERENCES = DRAW.integers(2, size=60).astype(float)

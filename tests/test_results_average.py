@@ -7,7 +7,15 @@ import pytest
 from result_files import FEW, REFERENCES, flipped, grid, run, save
 
 from benchmarks.accuracy import read_runs
-from benchmarks.accuracy_floors import AVERAGE_FLOORS, AVERAGED, FLOORS
+from benchmarks.accuracy_floors import (
+    AVERAGE_FLOORS,
+    AVERAGED,
+    FLOORS,
+    Pair,
+    best,
+    comparator,
+    teacher,
+)
 from benchmarks.results_average import average
 from benchmarks.results_page import page
 
@@ -94,5 +102,21 @@ def test_imdbs_floor_reads_its_test_split(tmp_path: Path) -> None:
         for model in made["models"].values():
             model["sets"] = {"test": model["sets"]["validation"]}
     (floor,) = FLOORS["imdb"]
-    assert floor.measure(read_runs(save(tmp_path, runs))["imdb"]) == pytest.approx(12.5)
+    whole = read_runs(save(tmp_path / "whole", runs))["imdb"]
+    assert (floor.measure(whole), floor.seeds(whole)) == (None, 0)  # of texts that were not cut
+    for made in runs:
+        made["max_length"] = 128
+    cut = read_runs(save(tmp_path / "cut", runs))
+    assert floor.measure(cut["imdb"]) == pytest.approx(12.5)
+    assert floor.seeds(cut["imdb"]) == 2
+    assert "Examples: test: 8. Texts are cut at 128 tokens." in page(tmp_path / "cut")
+
+
+def test_a_floor_counts_the_seeds_that_both_models_have(tmp_path: Path) -> None:
+    right = {name: flipped() for name in ("teacher", "float", "integer")}
+    runs = [run("best", seed, right, "rte") for seed in range(3)]
+    alone = {name: answers for name, answers in right.items() if name != "teacher"}
+    found = read_runs(save(tmp_path, [*runs, run("e0", 0, alone, "rte")]))["rte"]
+    assert Pair(best, teacher).seeds(found) == 3
+    assert Pair(best, comparator).seeds(found) == 1
     assert set(METRICS) == set(AVERAGED)

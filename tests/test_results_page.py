@@ -10,6 +10,7 @@ from benchmarks import ablation
 from benchmarks.accuracy import difference, minutes, of, read_runs, teachers
 from benchmarks.accuracy_floors import FLOORS
 from benchmarks.results_page import PAGE, PLOT, RESULTS, main, page
+from benchmarks.results_trials import standard_error
 from benchmarks.trials import described
 from inhibi.engine.errors import InputError
 from inhibi.kd.recipe import read_recipe
@@ -48,7 +49,7 @@ def test_rows_and_floors_follow_from_the_runs(tmp_path: Path) -> None:
         f"| <= 0.7 points | 6.25 points | **no**{FEW}",
     ):
         assert line in lines, line
-    assert "| ours, best, integers |  |  |  |  |  |  |  |  | 81.2 |  |  |" in lines
+    assert "| ours, best, integers |  |  |  |  |  |  |  |  |  | 81.2 |  |  |" in lines
 
 
 def test_calibration_stands_beside_training(tmp_path: Path) -> None:
@@ -151,9 +152,9 @@ def test_a_part_of_the_method_stands_beside_the_unchanged_recipe(tmp_path: Path)
             **{"name": "trial", "change": described(name), "recipe": name},
             "stages": {
                 "align": {"score": {"accuracy": 0.75}},
-                "distill": {"score": {"acc": score}},
+                "distill": {"score": {"accuracy": score}},
             },
-            "fidelity": {"all": {"equal": equal}},
+            "fidelity": {"all": {"equal": equal, "examples": 900}},
         }
         (folder / f"trial-{name}.json").write_text(json.dumps(made))
     lines = page(tmp_path).splitlines()
@@ -163,6 +164,17 @@ def test_a_part_of_the_method_stands_beside_the_unchanged_recipe(tmp_path: Path)
         '| `[inhibitor] scope = "layer"` instead of `"head"` | 75.00 | 89.00 | -1.00 | 90.00 |  |',
     ]
     assert "### Other trials" not in lines
+    assert "Score: accuracy, 900 examples, standard error 1.0." in lines
+
+
+def test_the_error_of_a_correlation() -> None:
+    trial = {
+        "stages": {"distill": {"score": {"matthews_correlation": 0.6}}},
+        "fidelity": {"all": {"examples": 400}},
+    }
+    # (1 - 0.36) / 20
+    found = "Score: Matthews' correlation, 400 examples, standard error 3.2."
+    assert standard_error(trial) == found
 
 
 def test_the_committed_plot_stands_beside_the_page() -> None:

@@ -238,6 +238,22 @@ def test_what_another_recipe_of_the_name_made_is_not_taken(
     assert "move it away" in capsys.readouterr().err
 
 
+def test_another_runs_score_is_made_again(arguments: Callable[..., list[str]]) -> None:
+    """As where results came with the repository and the run is one's own."""
+    train, score, *_ = steps(arguments("e0"))
+    for stage in ("teacher", "qat"):
+        (train.run / stage).mkdir(parents=True)
+    save_record(train.run, ("teacher", "qat"))
+    stages = run_result.read_stages(train.run)
+    made = {"recipe_sha256": read_recipe("e0").sha256, "stages": stages}
+    score.written.parent.mkdir(parents=True)
+    score.written.write_text(json.dumps(made))
+    assert score.done
+    other = {name: stage | {"seconds": 1.5} for name, stage in stages.items()}
+    score.written.write_text(json.dumps(made | {"stages": other}))
+    assert not score.done
+
+
 def test_what_is_done_is_left_out_and_what_began_continues(
     arguments: Callable[..., list[str]],
     monkeypatch: pytest.MonkeyPatch,

@@ -10,6 +10,7 @@ from tiny import WORDS
 from tiny_run import train
 from tiny_teacher import save_teacher
 
+from benchmarks import run_result
 from inhibi.engine import load
 from inhibi.eval.glue import main as glue_eval
 from inhibi.export.cli import main as export_onnx
@@ -65,6 +66,10 @@ def test_train_export_score(task: Task, tmp_path: Path, capsys: pytest.CaptureFi
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [result["split"] for result in found] == list(task.validation)
     assert {result["examples"] for result in found} == {EXAMPLES}
+    scored = run_result.result(run, str(tmp_path / "data"), None, tmp_path)
+    splits = scored["models"]["integer"]["sets"]
+    assert list(splits) == list(task.validation)
+    assert [splits[row["split"]]["metrics"] for row in found] == [row["metrics"] for row in found]
     stages = {path.parent.name for path in run.glob("*/metrics.json")}
     assert stages == {"teacher", "align", "distill", "ptq", "qat"}
     # Held back, not of the split that glue-eval scores.
