@@ -1,7 +1,7 @@
 """From texts to batches of token ids: tokenization, batches by length, padding."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NO_LABEL = -100
 SHORTEST_JOINED = 16  # words
+REPLACED = (0.1, 0.4)  # shares of an example's tokens
 POOL = 100  # batches that are sorted by length together
 
 Example = dict[str, list[int] | float]
@@ -112,6 +113,37 @@ def joined(
         texts.append(text.strip())
         labels.append(label)
     return _examples(tokenizer(texts, truncation=True, max_length=max_length), labels)
+
+
+def replaced(
+    examples: Sequence[Example], count: int, special: Collection[int], seed: int
+) -> list[Example]:
+    """`count` of the examples with a share of their tokens, drawn from REPLACED, replaced by tokens
+    of any of them; without label: only a teacher knows what they mean now.
+
+    special: ids that stay and replace none. After TinyBERT's data augmentation (arXiv 1909.10351),
+    which draws words from a language model.
+    """
+    draw = random.Random(seed)
+    tokens = [i for example in examples for i in _ids(example) if i not in special]
+    order = [i for _ in range(count // len(examples) + 1) for i in _shuffled(len(examples), draw)]
+    made = []
+    for i in order[:count]:
+        share = draw.uniform(*REPLACED)
+        ids = [
+            x if x in special or draw.random() >= share else draw.choice(tokens)
+            for x in _ids(examples[i])
+        ]
+        made.append(examples[i] | {"input_ids": ids, "label": float(NO_LABEL)})
+    return made
+
+
+def _ids(example: Example) -> list[int]:
+    return example["input_ids"]  # type: ignore[return-value]
+
+
+def _shuffled(count: int, draw: random.Random) -> list[int]:
+    return draw.sample(range(count), count)
 
 
 def cut(example: Example, length: int) -> Example:

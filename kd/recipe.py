@@ -19,7 +19,8 @@ class Stage:
     steps: optimizer steps; 0 trains nothing. passes: over the examples at most, whatever `steps`
     says; 0: no limit. batch_size: examples at most; batch_tokens: padded
     tokens at most. texts: unlabelled texts mixed in, of --text files and `texts_from`. joined:
-    texts made of joined training sentences of one label, mixed in. whole: how many times a pass
+    texts made of joined training sentences of one label, mixed in. replaced: training examples of
+    which some tokens are replaced, mixed in without label. whole: how many times a pass
     meets the texts again that are no part of another (of single texts). warmup: share of the steps.
     save_steps: steps between resumable checkpoints. bf16: products in bfloat16, on processors and
     GPUs that have it about twice as fast (others take float32); not for quantization-aware
@@ -35,6 +36,7 @@ class Stage:
     weight_decay: float = 0.01
     texts: int = 0
     joined: int = 0
+    replaced: int = 0
     whole: int = 0
     save_steps: int = 250
     bf16: bool = False

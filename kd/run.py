@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 from inhibi.engine.errors import InputError, say
 from inhibi.kd import processes
 from inhibi.kd.data import Task, find_task, load_split, load_texts
-from inhibi.kd.examples import Example, Examples, joined, label_ids, labelled, unlabelled
+from inhibi.kd.examples import Example, Examples, joined, label_ids, labelled, replaced, unlabelled
 from inhibi.kd.families import parts
 from inhibi.kd.held_back import hold_back, hold_back_texts, wholes
 from inhibi.kd.predict import load_tokenizer
@@ -117,12 +117,14 @@ class Run:
         """An embedding is learned from texts alone."""
         r = self.recipe
         trained = (r.align, r.distill, r.qat)
-        labelled = r.teacher.steps or r.finetune.steps or any(s.joined for s in trained)
+        labelled = (
+            r.teacher.steps or r.finetune.steps or any(s.joined or s.replaced for s in trained)
+        )
         if not r.task_agnostic or labelled or not all(stage.texts for stage in trained):
             raise InputError(
                 "an embedding student has no labels: its recipe needs task_agnostic = true, texts "
-                "in [align], [distill] and [qat], no joined texts, and no steps in [teacher] or "
-                "[finetune] (the packaged one: embedding)"
+                "in [align], [distill] and [qat], none joined or replaced, and no steps in "
+                "[teacher] or [finetune] (the packaged one: embedding)"
             )
 
     def _check_base(self, teacher: str) -> None:
@@ -256,14 +258,16 @@ class Run:
         return sentences(load_split(task, "train", self.data_dir)[task.columns[0]])
 
     def examples(self, stage: Stage, task: bool = True) -> Examples:
-        """The training examples of a stage: the task's and joined ones (`task`), unlabelled
-        texts."""
+        """The training examples of a stage: the task's, also with tokens replaced (`task`), joined
+        ones, unlabelled texts."""
         rows = self.rows[0]
         length, seed = self.recipe.max_length, self.recipe.seed
         made: list[Example] = []
         if task and not self.task.pooling:
             known = labelled(rows, self.task, self.tokenizer, length)
             made += known
+            if stage.replaced:
+                made += replaced(known, stage.replaced, self.tokenizer.all_special_ids, seed)
             if stage.whole:
                 made += stage.whole * [known[i] for i in wholes(rows[self.task.columns[0]])]
         if stage.joined:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tiny_teacher import tiny_tokenizer
 
 from inhibi.kd.data import find_task
-from inhibi.kd.examples import NO_LABEL, Example, Padding, batches, joined, unlabelled
+from inhibi.kd.examples import NO_LABEL, Example, Padding, batches, joined, replaced, unlabelled
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=300)
 
@@ -52,6 +52,33 @@ def test_unlabelled_texts_are_cut_but_end_with_the_separator() -> None:
     ends = {row["input_ids"][-1] for row in made}  # type: ignore[index]
     assert ends == {tokenizer.sep_token_id}
     assert all(row["label"] == NO_LABEL for row in made)
+
+
+def test_some_tokens_are_replaced_by_others_of_the_examples() -> None:
+    pairs: list[Example] = [
+        {"input_ids": [2, *range(k, k + 50), 3, 9, 3], "token_type_ids": [0] * 52 + [1] * 2}
+        | {"label": 1.0}
+        for k in (10, 60)
+    ]
+    made = replaced(pairs, 41, {2, 3}, seed=0)
+    assert made == replaced(pairs, 41, {2, 3}, seed=0)
+    assert made != replaced(pairs, 41, {2, 3}, seed=1)
+    assert len(made) == 41
+    shares, counts = [], [0, 0]
+    for example in made:
+        ids: list[int] = example["input_ids"]  # type: ignore[assignment]
+        distances = [sum(a != b for a, b in zip(ids, p["input_ids"], strict=True)) for p in pairs]
+        origin = distances.index(min(distances))
+        counts[origin] += 1
+        shares.append(min(distances) / 51)
+        assert example["token_type_ids"] == pairs[origin]["token_type_ids"]
+        assert example["label"] == NO_LABEL
+        assert (ids[0], ids[51], ids[53]) == (2, 3, 3)
+        assert set(ids) <= {2, 3, 9, *range(10, 110)}
+    assert sorted(counts) == [20, 21]  # each as often as the others
+    assert 0.2 < sum(shares) / 41 < 0.3  # from 0.1 to 0.4 each
+    assert min(shares) < 0.15
+    assert max(shares) > 0.33
 
 
 def test_joined_texts_are_of_one_label_and_of_all_lengths() -> None:

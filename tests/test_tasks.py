@@ -20,6 +20,7 @@ from inhibi.kd.data import TASKS, Task
 RECIPE = "max_length = 24\nheld_back = 0.25\n" + "".join(
     f"[{stage}]\nsteps = 3\npasses = 2\n" for stage in ("teacher", "align", "distill", "qat")
 )
+RECIPE = RECIPE.replace("[distill]\n", "[distill]\nreplaced = 8\n")
 RECIPE += "calibration_batches = 2\nown_teacher = true\n"
 EXAMPLES = 24
 
