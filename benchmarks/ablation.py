@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fidelity import add_held_back, fidelity
-from benchmarks.run_result import CHECKPOINTS, STAGES, read_stage
+from benchmarks.run_result import CHECKPOINTS, read_stages
 from inhibi.engine.errors import InputError, command
 from inhibi.kd.files import write_json
 
@@ -44,7 +44,9 @@ def trial(run: Path) -> dict[str, Any]:
     """
     file = run / "run.json"
     described: Mapping[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    stages = {name: stage for name in STAGES if (stage := _stage(run / name))}
+    stages = {
+        name: stage | {"loss": _last_loss(run / name)} for name, stage in read_stages(run).items()
+    }
     if not stages:
         raise InputError(f"{run} has no finished stage: name the folder of a run of qat-train")
     for name, stage in stages.items():
@@ -56,14 +58,10 @@ def trial(run: Path) -> dict[str, Any]:
     return {name: described.get(name) for name in NAMED} | {"stages": stages}
 
 
-def _stage(folder: Path) -> dict[str, Any] | None:
-    """With the loss that was logged last: a mean over some steps."""
-    stage = read_stage(folder)
-    if stage is None:
-        return None
+def _last_loss(folder: Path) -> float | None:
+    """What a finished stage logged last: a mean over some steps. None where it did not train."""
     log = json.loads((folder / "metrics.json").read_text("utf-8")).get("log", [])
-    losses = [entry["loss"] for entry in log if "loss" in entry]
-    return stage | {"loss": losses[-1] if losses else None}
+    return next((entry["loss"] for entry in reversed(log) if "loss" in entry), None)
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-METRICS = {
+METRIC_TITLES = {
     "matthews_correlation": "Matthews' correlation",
     "f1": "F1",
     "pearson": "Pearson",

@@ -20,7 +20,7 @@ from benchmarks.accuracy import (
 )
 from benchmarks.accuracy_floors import BEST, SEEDS
 from benchmarks.floors import Floor
-from benchmarks.markdown import METRICS, table
+from benchmarks.markdown import METRIC_TITLES, table
 from inhibi.eval.metrics import main_metric
 from inhibi.kd.recipe import packaged, read_recipe
 
@@ -41,7 +41,7 @@ def models(runs: Runs) -> str:
     first: Run = next(iter(runs.values()))[0]
     splits = list(first["references"])
     metrics = list(first["models"]["float"]["sets"][splits[0]]["metrics"])
-    header = ["", *(f"{METRICS.get(m, m)}" for m in metrics), "seeds", "to the teacher"]
+    header = ["", *(METRIC_TITLES.get(m, m) for m in metrics), "seeds", "to the teacher"]
     header += ["as the float student", "as its weights in float", *splits[1:], "minutes", "MB"]
     header += ["million parameters", "µJ"]
     rows = [_row("teacher, float", any_teacher(runs), [{}] * 3, splits, metrics, ("teacher",))]

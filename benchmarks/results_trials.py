@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.markdown import METRICS, figure, table
+from benchmarks.markdown import METRIC_TITLES, figure, table
+from inhibi.eval.metrics import CORRELATIONS
 
 Trial = Mapping[str, Any]
 NAME, BASE = "trial", "base"  # of what benchmarks.trials makes
@@ -71,7 +72,7 @@ def _by_task(
 
 def parts(trials: Sequence[Trial]) -> str:
     """One line a trial of `benchmarks.trials`: the unchanged recipe, then what costs most first."""
-    ends = {x["recipe"]: _percent(next(reversed(x["stages"].values()))) for x in trials}
+    ends = {x["recipe"]: _percent(_last_stage(x)) for x in trials}
     rows = []
     for trial in sorted(trials, key=lambda x: (x["recipe"] != BASE, ends[x["recipe"]])):
         stages, sets, end = trial["stages"], trial["fidelity"], ends[trial["recipe"]]
@@ -93,11 +94,16 @@ def standard_error(trial: Trial) -> str:
     """Which score it is, and its standard error: a share's, or a correlation's (1 - r^2) / sqrt(n),
     of a score like this trial's."""
     examples = trial["fidelity"][SETS[0]]["examples"]
-    ((name, value),) = next(reversed(trial["stages"].values()))["score"].items()
-    correlation = name in ("matthews_correlation", "pearson")
+    ((name, value),) = _last_stage(trial)["score"].items()
+    correlation = name in ("matthews_correlation", *CORRELATIONS)
     error = (1 - value**2 if correlation else math.sqrt(value * (1 - value))) / math.sqrt(examples)
-    title = METRICS.get(name, name)
+    title = METRIC_TITLES.get(name, name)
     return f"Score: {title}, {examples:,} examples, standard error {100 * error:.1f}."
+
+
+def _last_stage(trial: Trial) -> Mapping[str, Any]:
+    stage: Mapping[str, Any] = next(reversed(trial["stages"].values()))
+    return stage
 
 
 def _percent(stage: Mapping[str, Any]) -> float:

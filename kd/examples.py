@@ -38,7 +38,7 @@ class Examples(TorchDataset[Example]):
 
     def lengths(self) -> list[int]:
         """Tokens of each example."""
-        return [len(row["input_ids"]) for row in self.rows]  # type: ignore[arg-type]
+        return [len(_ids(row)) for row in self.rows]
 
 
 def labelled(
@@ -126,7 +126,12 @@ def replaced(
     """
     draw = random.Random(seed)
     tokens = [i for example in examples for i in _ids(example) if i not in special]
-    order = [i for _ in range(count // len(examples) + 1) for i in _shuffled(len(examples), draw)]
+    all_of_them = range(len(examples))
+    order = [
+        i
+        for _ in range(count // len(examples) + 1)
+        for i in draw.sample(all_of_them, len(all_of_them))
+    ]
     made = []
     for i in order[:count]:
         share = draw.uniform(*REPLACED)
@@ -140,10 +145,6 @@ def replaced(
 
 def _ids(example: Example) -> list[int]:
     return example["input_ids"]  # type: ignore[return-value]
-
-
-def _shuffled(count: int, draw: random.Random) -> list[int]:
-    return draw.sample(range(count), count)
 
 
 def cut(example: Example, length: int) -> Example:
@@ -231,11 +232,11 @@ class Padding:
         self.label_type = torch.float32 if regression else torch.int64
 
     def __call__(self, examples: list[Example]) -> dict[str, Tensor]:
-        ids = [example["input_ids"] for example in examples]
-        width = max(len(row) for row in ids)  # type: ignore[arg-type]
+        ids = [_ids(example) for example in examples]
+        width = max(len(row) for row in ids)
         batch = {
             "input_ids": _padded(ids, width, self.pad),
-            "attention_mask": _padded([[1] * len(row) for row in ids], width, 0),  # type: ignore[arg-type]
+            "attention_mask": _padded([[1] * len(row) for row in ids], width, 0),
             "labels": torch.tensor([e["label"] for e in examples]).to(self.label_type),
         }
         if "token_type_ids" in examples[0]:

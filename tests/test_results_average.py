@@ -64,6 +64,7 @@ def test_the_average_is_that_of_the_main_metrics(tmp_path: Path) -> None:
         cells = [f"{np.mean(mean[name]):.2f}", *(f"{score:.1f}" for score in mean[name])]
         assert f"| {title} | {' | '.join(cells)} |" in rows
     below = [np.mean(mean[name]) - np.mean(mean["best"]) for name in ("teacher", "e0")]
+    assert set(METRICS) == set(AVERAGED)
     measured = [floor.measure(results) for floor in AVERAGE_FLOORS]
     assert measured == pytest.approx([below[0], below[0], 0, below[1]])
     assert (
@@ -119,4 +120,3 @@ def test_a_floor_counts_the_seeds_that_both_models_have(tmp_path: Path) -> None:
     found = read_runs(save(tmp_path, [*runs, run("e0", 0, alone, "rte")]))["rte"]
     assert Pair(best, teacher).seeds(found) == 3
     assert Pair(best, comparator).seeds(found) == 1
-    assert set(METRICS) == set(AVERAGED)
