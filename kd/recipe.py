@@ -96,6 +96,7 @@ class Quantization(Losses):
     it does.
     """
 
+    save_steps: int = 50  # a step takes several times as long as other stages'
     own_teacher: bool = False
     calibration_batches: int = 20
     percentile: float = 99.99
