@@ -48,7 +48,7 @@ def recorded(layers: tuple[LayerParts, ...]) -> Iterator[tuple[list[Tensor], ...
         for module, to in ((layer.query, hidden), (layer.attention_output, contexts))
     ]
     hooks += [
-        layer.output_norm.register_forward_hook(lambda *made: outputs.append(made[-1]))
+        layer.output_norm.register_forward_hook(lambda _, args, made: outputs.append(made))
         for layer in layers
     ]
     try:

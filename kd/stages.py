@@ -54,13 +54,14 @@ def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
 
 def modules_to_align(student: PreTrainedModel, outputs: bool) -> list[nn.Module]:
     """What decides the layers' attention contexts; with `outputs` all that the layers have."""
-    made: list[nn.Module] = []
-    for layer in parts(student).layers:
-        made += [layer.query, layer.key, layer.value, layer.attention.inhibitor]
-        if outputs:
-            made += [layer.attention_output, layer.attention_norm]
-            made += [layer.intermediate, layer.output, layer.output_norm]
-    return made
+    layers = parts(student).layers
+    if outputs:
+        return [module for layer in layers for module in vars(layer).values()]
+    return [
+        module
+        for layer in layers
+        for module in (layer.query, layer.key, layer.value, layer.attention.inhibitor)
+    ]
 
 
 def freeze_all_but(model: nn.Module, modules: list[nn.Module]) -> None:
