@@ -1,6 +1,6 @@
 """A finished run of `qat-train --head embedding` as one JSON: STS-B by cosines of its embeddings.
 
-    python -m benchmarks.embedding_result RUN --teacher all-MiniLM-L6-v2
+    python -m benchmarks.embedding_result RUN --teacher sentence-transformers/all-MiniLM-L6-v2
 
 The teacher, the float student, and the integers (calibrated only, and trained) from their exported
 files on ONNX Runtime: correlations with the validation split's scores.

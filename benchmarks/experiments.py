@@ -1,7 +1,7 @@
 """Train and score a grid of recipes and seeds on a task; what is done is not done again.
 
     python -m benchmarks.experiments --task sst2 --recipes e0 e1 e2 best --seeds 0 1 2 \\
-        --teacher all-MiniLM-L6-v2 --text wiki.parquet --runs runs
+        --teacher sentence-transformers/all-MiniLM-L6-v2 --text wiki.parquet --runs runs
 
 For each seed E0 comes first: the others learn from the teacher that it fine-tunes, task-agnostic
 recipes from the checkpoint as it is, and once: the first seed's student is fine-tuned by all, or

@@ -20,6 +20,7 @@ from benchmarks.peers.peer import Peer
 from benchmarks.roofline import measure as roofline
 from benchmarks.timing import Effort
 from inhibi.engine.errors import say
+from inhibi.engine.files import sha256
 from inhibi.engine.model import Model, load
 
 ROOT = Path(__file__).parent.parent
@@ -53,6 +54,7 @@ def measure(wanted: Wanted, folder: Path) -> dict[str, Any]:
         "versions": versions(),
         "native": isa(),
         "quick": wanted.quick,
+        "student_sha256": sha256(wanted.model),
         "teacher": "a fine-tuned checkpoint" if wanted.teacher else "random weights",
         "data": "SST-2 validation" if data.labels else "random",
     }

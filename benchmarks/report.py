@@ -7,6 +7,8 @@ from benchmarks.floors import FLOORS
 from benchmarks.markdown import table
 from benchmarks.report_models import attention, models, sentences
 from benchmarks.report_parts import cold_start, roofline, settings, shares
+from inhibi.engine.files import sha256
+from inhibi.engine.model import packaged
 
 Results = Mapping[str, Any]
 
@@ -49,8 +51,14 @@ def _where(results: Results) -> str:
     return (
         f"Machine: {m['processor']}, {m['cores']} cores, {', '.join(m['instructions'])}, "
         f"{m['memory_gib']} GiB; inhibi's kernels: {results['native'] or 'none'}; load before: "
-        f"{m['load_average']}. Teacher: {results['teacher']}.{note}{quick}"
+        f"{m['load_average']}. Teacher: {results['teacher']}. Student: {_student(results)}."
+        f"{note}{quick}"
     )
+
+
+def _student(results: Results) -> str:
+    same = results.get("student_sha256") == sha256(packaged())
+    return "the packaged one" if same else "**not the one that is packaged now**"
 
 
 def _floors(results: Results) -> str:

@@ -61,8 +61,10 @@ RUNS = """\
 ## Runs
 
 Versions, the hashes of files of unlabelled texts (`--text`) and every answer stand in the files.
-The last columns compare the integers with fake quantization of the same weights: equal predictions,
-and the median difference of logits over their deviation.
+A recipe marked as former has changed since. The first student is what a run starts from where that
+was distilled before: E1's, which was made more than once. The last columns compare the integers
+with fake quantization of the same weights: equal predictions, and the median difference of logits
+over their deviation.
 """
 
 

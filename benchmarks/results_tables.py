@@ -167,17 +167,21 @@ def provenance(runs: Runs) -> str:
     rows = [
         [
             f"{recipe} {run['seed']}",
-            f"`{run['recipe_sha256'][:12]}`"
-            + ("" if run["recipe_sha256"] in current else " (former)"),
+            _short(run["recipe_sha256"]) + " (former)" * (run["recipe_sha256"] not in current),
+            _short(run["student"]["sha256"]),
             ", ".join(f"{name} {stage['steps']:,}" for name, stage in run["stages"].items()),
-            f"`{run['models']['integer']['sha256'][:12]}`",
+            _short(run["models"]["integer"]["sha256"]),
             *_fake(run["fake_quantization"]),
         ]
         for recipe, some in runs.items()
         for run in some
     ]
-    header = ["recipe, seed", "recipe's SHA-256", "steps", "integer file's SHA-256"]
+    header = ["recipe, seed", "recipe's SHA-256", "first student's", "steps", "integer file's"]
     return table([*header, "as fake quantization", "logit difference"], rows)
+
+
+def _short(sha256: str | None) -> str:
+    return f"`{sha256[:12]}`" if sha256 else ""
 
 
 def _fake(found: Mapping[str, float]) -> list[str]:

@@ -45,6 +45,7 @@ def run(
         "seed": seed,
         "max_length": None,
         "checkpoint": {"name": "tiny", "sha256": ""},
+        "student": {"name": None, "sha256": None if recipe == "e0" else "ef" * 32},
         "architecture": {
             "attention": "dot_product" if recipe == "e0" else "inhibitor",
             **SHAPE,

@@ -70,12 +70,15 @@ def test_a_reused_students_minutes_count_for_each_seed(tmp_path: Path) -> None:
     assert minutes(of(read, "e1", "float"), ("align", "distill", "finetune")) == 13
 
 
-def test_a_recipe_that_has_changed_since_is_marked(tmp_path: Path) -> None:
-    (one, *_) = grid()
+def test_runs_name_their_recipe_whether_it_has_changed_since_and_their_student(
+    tmp_path: Path,
+) -> None:
+    (one, *_, best) = grid()
     now = read_recipe("e0").sha256
-    made = page(save(tmp_path, [one, one | {"seed": 5, "recipe_sha256": now}]))
-    assert "| e0 0 | `cdcdcdcdcdcd` (former) |" in made
-    assert f"| e0 5 | `{now[:12]}` |" in made
+    made = page(save(tmp_path, [one, one | {"seed": 5, "recipe_sha256": now}, best]))
+    assert "| e0 0 | `cdcdcdcdcdcd` (former) |  | teacher 100" in made
+    assert f"| e0 5 | `{now[:12]}` |  | teacher 100" in made
+    assert "| best 1 | `cdcdcdcdcdcd` (former) | `efefefefefef` | teacher 100" in made
 
 
 def test_pages_of_no_runs_and_of_one_run_are_written(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from benchmarks.report import report
 from benchmarks.roofline import cycles
 from benchmarks.shares import WARM_UP, shares
 from benchmarks.speed import PAGE, RESULTS, main
+from inhibi.engine.files import sha256
+from inhibi.engine.model import packaged
 
 
 def test_page_is_a_function_of_the_results() -> None:
@@ -40,6 +42,8 @@ def test_page_is_a_function_of_the_results() -> None:
 def test_page_of_few_results_leaves_out_the_rest() -> None:
     few = {key: results()[key] for key in ("machine", "versions", "native", "quick", "teacher")}
     page = report(few)
+    assert "Student: **not the one that is packaged now**." in page
+    assert "Student: the packaged one." in report(few | {"student_sha256": sha256(packaged())})
     assert page.count("not measured") == len(FLOORS)
     assert "## The whole model" not in page
 
