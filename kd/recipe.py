@@ -17,19 +17,21 @@ class Stage:
     """One training stage: AdamW with a cosine schedule, batches by length.
 
     steps: optimizer steps; 0 trains nothing. passes: over the examples at most, whatever `steps`
-    says; 0: no limit. batch_size: examples at most; batch_tokens: padded
-    tokens at most. texts: unlabelled texts mixed in, of --text files and `texts_from`. joined:
-    texts made of joined training sentences of one label, mixed in. replaced: training examples of
-    which some tokens are replaced, mixed in without label. whole: how many times a pass
-    meets the texts again that are no part of another (of single texts). warmup: share of the steps.
-    save_steps: steps between resumable checkpoints. bf16: products in bfloat16, on processors and
-    GPUs that have it about twice as fast (others take float32); not for quantization-aware
-    training, whose integers need the bits.
+    says; 0: no limit. scalar_rate: times the learning rate for gamma, alpha and beta: a step of
+    Adam moves a number by about the rate, and they are some ten times as large as weights.
+    batch_size: examples at most; batch_tokens: padded tokens at most. texts: unlabelled texts mixed
+    in, of --text files and `texts_from`. joined: texts made of joined training sentences of one
+    label, mixed in. replaced: training examples of which some tokens are replaced, mixed in without
+    label. whole: how many times a pass meets the texts again that are no part of another (of single
+    texts). warmup: share of the steps. save_steps: steps between resumable checkpoints. bf16:
+    products in bfloat16, on processors and GPUs that have it about twice as fast (others take
+    float32); not for quantization-aware training, whose integers need the bits.
     """
 
     steps: int = 0
     passes: int = 0
     learning_rate: float = 1e-4
+    scalar_rate: float = 1.0
     batch_size: int = 32
     batch_tokens: int = 2048
     warmup: float = 0.05

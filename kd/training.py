@@ -59,6 +59,7 @@ def _train(run: Run, name: str, stage: Stage, objective: Objective) -> list[dict
         train_dataset=examples,
         data_collator=Padding(run.pad, run.task.labels is None),
         train_batches=batches(lengths, stage.steps, *size, run.recipe.seed),
+        scalar_rate=stage.scalar_rate,
     )
     checkpoint = processes.first_does(lambda: last_checkpoint(folder / "checkpoints"))
     if checkpoint:

@@ -45,6 +45,7 @@ joined = 16
 steps = 12
 save_steps = 4
 joined = 16
+scalar_rate = 10.0
 [qat]
 steps = 12
 save_steps = 4

@@ -5,9 +5,11 @@ import platform
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from datasets import Dataset
 from safetensors.torch import save_file
 from tiny_teacher import save_teacher, tiny_bert, tiny_distilbert, tiny_tokenizer
 from transformers import PreTrainedModel
@@ -27,10 +29,11 @@ from inhibi.kd.losses import (
     task_loss,
 )
 from inhibi.kd.objectives import AlignObjective, TaskObjective
-from inhibi.kd.recipe import Finetuning, Recipe
+from inhibi.kd.recipe import Finetuning, Recipe, Stage
 from inhibi.kd.run import Run
 from inhibi.kd.stages import freeze_all_but, modules_to_align
 from inhibi.kd.student import make_student
+from inhibi.kd.trainer import BatchTrainer, scalars, speed_up
 from inhibi.kd.training import check_weights, has_bfloat16, in_supported_precision
 
 
@@ -93,6 +96,42 @@ def test_the_recipe_says_how_much_consistency_counts(
     stages.teacher_stage(run, str(tmp_path / "teacher"))
     stages.finetune_stage(run, tiny_bert())
     assert found == [("teacher", 1.0), ("finetune", 2.0)]
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # inside torch
+def test_scalars_learn_at_their_own_rate() -> None:
+    student = make_student(tiny_bert(), InhibitorSettings())
+    before = {name: x.detach().clone() for name, x in student.named_parameters()}
+    optimizer = torch.optim.SGD(student.parameters(), lr=0.25)
+    speed_up(optimizer, scalars(student), 8.0)
+    batch = tiny_tokenizer()(["a good film", "bad"], padding=True, return_tensors="pt")
+    TaskObjective(student)(torch.tensor([0, 1]), **batch).backward()
+    optimizer.step()
+    rates = dict.fromkeys(before, 0.25) | {name: 2.0 for name in before if ".inhibitor." in name}
+    assert list(rates.values()).count(2.0) == 3 * len(parts(student).layers)
+    for name, x in student.named_parameters():
+        torch.testing.assert_close(x, before[name] - rates[name] * x.grad, msg=name)
+
+
+def test_the_recipe_says_how_fast_scalars_learn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+
+    class Recorded(BatchTrainer):
+        def train(self, *_: Any, **__: Any) -> None:
+            rates = (group["lr"] for group in self.create_optimizer().param_groups)
+            found.append(sorted(set(rates)))
+
+    monkeypatch.setattr(training, "BatchTrainer", Recorded)
+    rows = Dataset.from_dict({"sentence": ["a good film", "bad"], "label": [1, 0]})
+    student = make_student(tiny_bert(), InhibitorSettings())
+    for rate in (1.0, 8.0):
+        stage = Stage(steps=1, learning_rate=0.25, scalar_rate=rate)
+        run = Run(tmp_path, Recipe(), find_task("sst2"), None, (), tiny_tokenizer())
+        run.__dict__["rows"] = (rows, rows)
+        training._train(run, "distill", stage, TaskObjective(student))
+    assert found == [[0.25], [0.25, 2.0]]
 
 
 def test_unlabelled_examples_do_not_count() -> None:
