@@ -43,7 +43,7 @@ class BatchTrainer(Trainer):
     def create_optimizer(self, model: nn.Module | None = None) -> Optimizer:
         """transformers', but for the scalars' rate."""
         optimizer: Optimizer = super().create_optimizer(model)
-        if self.scalar_rate != 1:
+        if self.scalar_rate != 1:  # else the groups stay those of checkpoints made without it
             speed_up(optimizer, scalars(self.model), self.scalar_rate)
         return optimizer
 
