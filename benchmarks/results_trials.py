@@ -22,11 +22,12 @@ On examples held back from training: the validation split is for the tables abov
 PARTS = """\
 ### What each part gives
 
-A short recipe, [trials.toml](../benchmarks/trials.toml), and the same with one line changed, by
-`python -m benchmarks.trials`: the float student's score in percent after alignment and at the end,
-and the difference of the latter to the unchanged recipe's. "Equal" is the share of answers equal to
-the teacher's, "joined 64" that on texts of whole examples joined to 64 tokens. One seed each: a
-difference within the score's standard error may be chance; the shares of equal answers tell more.
+A short recipe, [trials.toml](../benchmarks/trials.toml), and the same with one line changed or
+added, by `python -m benchmarks.trials`: the float student's score in percent after alignment and at
+the end, and the difference of the latter to the unchanged recipe's. "Equal" is the share of answers
+equal to the teacher's, "joined 64" that on texts of whole examples joined to 64 tokens. One seed
+each: a difference within the score's standard error may be chance; the shares of equal answers tell
+more.
 """
 
 ABLATIONS = """\

@@ -1,4 +1,4 @@
-"""What each part of the method gives: a short recipe and the same with one line changed.
+"""What each part of the method gives: a short recipe and the same with one line changed or added.
 
     python -m benchmarks.trials --task sst2 --teacher runs/sst2/e0-0/teacher --runs trials
 
@@ -19,7 +19,7 @@ from benchmarks.results_trials import NAME
 from inhibi.engine.errors import InputError, command
 
 BASE = Path(__file__).with_suffix(".toml")
-# By name: a line of the base, and what stands in its place.
+# By name: a line of the base, and what stands in its place, or the same and one line more.
 TRIALS = {
     "base": ("", ""),
     "uncentred": ("centred = true", "centred = false"),
@@ -32,6 +32,7 @@ TRIALS = {
     "relation": ("relation = 0.0", "relation = 1.0"),
     "joined": ("joined = 0", "joined = 4000"),
     "whole": ("whole = 0", "whole = 4"),
+    "scalars": ("learning_rate = 2e-4", "learning_rate = 2e-4\nscalar_rate = 30"),
     "frozen": ("frozen_embeddings = false", "frozen_embeddings = true"),
 }
 
@@ -72,6 +73,8 @@ def described(name: str) -> str:
     above = BASE.read_text("utf-8").splitlines()
     above = above[: above.index(old)]
     table = next(line for line in reversed(above) if line.startswith("["))
+    if new.startswith(f"{old}\n"):
+        return f"`{table} {new.removeprefix(old).strip()}` added"
     return f"`{table} {new}` instead of `{old.split(' = ')[1]}`"
 
 

@@ -32,6 +32,10 @@ def test_a_trial_changes_one_entry(name: str, tmp_path: Path) -> None:
     assert sum(base[key] != changed[key] for key in base) == (name != "base")
 
 
+def test_a_line_that_a_trial_adds_is_named_alone() -> None:
+    assert trials.described("scalars") == "`[distill] scalar_rate = 30` added"
+
+
 def test_a_line_that_the_base_lacks_is_named() -> None:
     with pytest.raises(InputError, match="must have the line 'n0 = 16' once"):
         trials.changed("n0 = 8\n", "sum")
