@@ -1,7 +1,6 @@
-"""What each layer makes, layer by layer: a teacher's own contexts and outputs, and a student's from
-the same input."""
+"""Attention's contexts, layer by layer: a teacher's own, and a student's from the same input."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import Tensor
@@ -15,17 +14,6 @@ def layer_context(layer: LayerParts, hidden: Tensor, valid: Tensor, heads: int) 
     return made.transpose(1, 2).flatten(2)
 
 
-def layer_output(
-    layer: LayerParts, hidden: Tensor, context: Tensor, activation: Callable[[Tensor], Tensor]
-) -> Tensor:
-    """What a layer makes of its input hidden states and their attention context, each [B,T,C]."""
-    attended = layer.attention_norm(hidden + layer.attention_output(context))
-    made: Tensor = layer.output_norm(
-        attended + layer.output(activation(layer.intermediate(attended)))
-    )
-    return made
-
-
 def projected(layer: LayerParts, hidden: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
     """Query, key and value [B,H,T,d] of the input hidden states [B,T,C]."""
     q, k, v = (
@@ -36,23 +24,17 @@ def projected(layer: LayerParts, hidden: Tensor, heads: int) -> tuple[Tensor, Te
 
 
 @contextmanager
-def recorded(layers: tuple[LayerParts, ...]) -> Iterator[tuple[list[Tensor], ...]]:
-    """Collects each layer's input (of the query projection), context (of the output's) and output,
-    each [B,T,C]."""
+def recorded(layers: tuple[LayerParts, ...]) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+    """Collects each layer's input (of the query projection) and context (of the output's)."""
     hidden: list[Tensor] = []
     contexts: list[Tensor] = []
-    outputs: list[Tensor] = []
     hooks = [
         module.register_forward_pre_hook(lambda _, args, to=to: to.append(args[0]))
         for layer in layers
         for module, to in ((layer.query, hidden), (layer.attention_output, contexts))
     ]
-    hooks += [
-        layer.output_norm.register_forward_hook(lambda _, args, made: outputs.append(made))
-        for layer in layers
-    ]
     try:
-        yield hidden, contexts, outputs
+        yield hidden, contexts
     finally:
         for hook in hooks:
             hook.remove()

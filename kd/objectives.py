@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from inhibi.kd.attention import many_answers
-from inhibi.kd.contexts import layer_context, layer_output, recorded
+from inhibi.kd.contexts import layer_context, recorded
 from inhibi.kd.families import parts, some_layers
 from inhibi.kd.losses import (
     consistency_loss,
@@ -66,8 +66,7 @@ class TaskObjective(Objective):
 
 class AlignObjective(Objective):
     """Layer-wise alignment: every student layer gets the teacher's own layer input, and its
-    attention context shall equal the teacher's (relative squared error, summed over layers); with
-    a weight `output`, so shall what the layer makes of it.
+    attention context shall equal the teacher's (relative squared error, summed over layers).
 
     layers: the teacher's layers (0-based) that the student took (None: all).
     """
@@ -77,29 +76,24 @@ class AlignObjective(Objective):
         model: PreTrainedModel,
         teacher: PreTrainedModel,
         layers: Sequence[int] | None = None,
-        output: float = 0.0,
     ) -> None:
         super().__init__(model, teacher)
         self.taken = some_layers(teacher, layers)
-        self.output = output
 
     def forward(self, labels: Tensor, **inputs: Tensor) -> Tensor:
         valid = inputs["attention_mask"].bool()
-        with torch.no_grad(), recorded(self.taken) as goals:
+        with torch.no_grad(), recorded(self.taken) as (hidden, contexts):
             self.teachers[0](**inputs)
         found = parts(self.model)
-        losses = []
-        for layer, x, context, output in zip(found.layers, *goals, strict=True):
-            made = layer_context(layer, x, valid, found.heads)
-            losses.append(_error(made, context, valid))
-            if self.output:
-                made = layer_output(layer, x, made, found.activation)
-                losses.append(self.output * _error(made, output, valid))
+        losses = [
+            relative_error(
+                convert_to_fp32(layer_context(layer, x, valid, found.heads)),
+                convert_to_fp32(context),
+                valid,
+            )
+            for layer, x, context in zip(found.layers, hidden, contexts, strict=True)
+        ]
         return torch.stack(losses).sum()
-
-
-def _error(made: Tensor, goal: Tensor, valid: Tensor) -> Tensor:
-    return relative_error(convert_to_fp32(made), convert_to_fp32(goal), valid)
 
 
 class DistillObjective(Objective):

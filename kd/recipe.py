@@ -62,13 +62,9 @@ class Finetuning(Stage):
 @dataclass(frozen=True)
 class Alignment(Stage):
     """fitted: gamma, alpha and beta start from the teacher's statistics (`inhibi.kd.scalars`)
-    instead of the recipe's values. output: weight of the error of each layer's output beside that
-    of its attention context, and all weights of the layers are trained; 0: query, key, value and
-    the scalars alone, on the context.
-    """
+    instead of the recipe's values."""
 
     fitted: bool = False
-    output: float = 0.0
 
 
 @dataclass(frozen=True)

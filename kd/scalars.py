@@ -33,7 +33,7 @@ def fit_scalars(
     batch: the teacher's inputs, with attention_mask [B,T]. layers: the teacher's layers (0-based)
     that the student took (None: all).
     """
-    with recorded(some_layers(teacher, layers)) as (hidden, contexts, _):
+    with recorded(some_layers(teacher, layers)) as (hidden, contexts):
         teacher(**batch)
     valid = batch["attention_mask"].bool()
     found = parts(student)

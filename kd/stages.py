@@ -2,7 +2,7 @@
 
 import sys
 
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from inhibi.kd.examples import Padding, cut
@@ -29,8 +29,7 @@ def teacher_stage(run: Run, name: str) -> PreTrainedModel:
 
 def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
     """Train Q, K, V, gamma, alpha, beta of a new student, layer by layer, towards the attention of
-    what it is made from: the teacher, or the student's own checkpoint. With a weight for the
-    layers' outputs train all of the layers' weights.
+    what it is made from: the teacher, or the student's own checkpoint.
 
     A student with dot-product attention is its source without dropout; one that is an inhibitor
     already is passed on.
@@ -43,32 +42,17 @@ def align_stage(run: Run, teacher: PreTrainedModel) -> PreTrainedModel:
         return make_student(source, None, layers).eval()
     if not run.finished("align"):
         source, layers = run.student_source(teacher)
-        student, stage = make_student(source, run.recipe.inhibitor, layers), run.recipe.align
-        if stage.fitted:
+        student = make_student(source, run.recipe.inhibitor, layers)
+        if run.recipe.align.fitted:
             fit_scalars(student, source, _some_inputs(run), layers)
-        freeze_all_but(student, modules_to_align(student, outputs=stage.output > 0))
-        objective = AlignObjective(student, source, layers, stage.output)
-        train(run, "align", stage, objective, run.embedder(teacher))
+        for parameter in student.parameters():
+            parameter.requires_grad_(False)
+        for layer in parts(student).layers:
+            for module in (layer.query, layer.key, layer.value, layer.attention.inhibitor):
+                module.requires_grad_(True)
+        objective = AlignObjective(student, source, layers)
+        train(run, "align", run.recipe.align, objective, run.embedder(teacher))
     return load(run.folder / "align")
-
-
-def modules_to_align(student: PreTrainedModel, outputs: bool) -> list[nn.Module]:
-    """What decides the layers' attention contexts; with `outputs` all that the layers have."""
-    layers = parts(student).layers
-    if outputs:
-        return [module for layer in layers for module in vars(layer).values()]
-    return [
-        module
-        for layer in layers
-        for module in (layer.query, layer.key, layer.value, layer.attention.inhibitor)
-    ]
-
-
-def freeze_all_but(model: nn.Module, modules: list[nn.Module]) -> None:
-    """Take every parameter out of training that is in none of the modules."""
-    model.requires_grad_(False)
-    for module in modules:
-        module.requires_grad_(True)
 
 
 def _some_inputs(run: Run) -> dict[str, Tensor]:

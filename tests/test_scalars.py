@@ -24,7 +24,7 @@ def test_fitted_scalars_come_nearer_than_any_fixed_beta(scope: str, centred: boo
     fitted, plain = (make_student(teacher, settings) for _ in range(2))
     fit_scalars(fitted, teacher, dict(batch))
     valid = batch["attention_mask"].bool()
-    with torch.no_grad(), recorded(parts(teacher).layers) as (hidden, contexts, _):
+    with torch.no_grad(), recorded(parts(teacher).layers) as (hidden, contexts):
         teacher(**batch)
         for a, b, x, goal in zip(
             parts(fitted).layers, parts(plain).layers, hidden, contexts, strict=True
