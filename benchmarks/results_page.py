@@ -3,7 +3,7 @@
     python -m benchmarks.results_page
 
 Runs stand in benchmarks/results/TASK/RECIPE-SEED.json (`python -m benchmarks.run_result`), trials
-of the method in benchmarks/results/TASK/ablations/ (`python -m benchmarks.ablation`), embeddings in
+of the method in benchmarks/results/TASK/trials/ (`python -m benchmarks.trials`), embeddings in
 benchmarks/results/embedding.json, others' figures in benchmarks/papers.json.
 """
 

@@ -4,19 +4,20 @@
 
 Every trial trains a float student in RUNS/TASK/NAME, without quantization, and leaves its scores on
 held-back training examples, and how it answers beside the teacher there, in
-RESULTS/TASK/ablations/trial-NAME.json. Interrupted, the same command continues; trials that have
-their result are left alone.
+RESULTS/TASK/trials/NAME.json. Interrupted, the same command continues; trials that have their
+result are left alone.
 """
 
 import argparse
+import hashlib
+import json
 import sys
 from pathlib import Path
 
-from benchmarks import ablation
 from benchmarks.experiments import TRAIN, carry_out
-from benchmarks.results_page import RESULTS
-from benchmarks.results_trials import NAME
+from benchmarks.trial_result import result
 from inhibi.engine.errors import InputError, command
+from inhibi.kd.files import sha256, write_json
 
 BASE = Path(__file__).with_suffix(".toml")
 # By name: a line of the base, and what stands in its place, or the same and one line more.
@@ -41,17 +42,34 @@ TRIALS = {
 def main(argv: list[str] | None = None) -> None:
     """Run `python -m benchmarks.trials`."""
     chosen = _options(argv)
+    folder = (chosen.results or chosen.runs / "results") / chosen.task / "trials"
+    folder.mkdir(parents=True, exist_ok=True)
     for name in chosen.only or TRIALS:
-        output = chosen.results / chosen.task / "ablations" / f"trial-{name}.json"
-        if output.is_file():
+        output = folder / f"{name}.json"
+        if done(output, name, chosen.teacher):
             print(f"{name}: done", flush=True)
             continue
         print(f"{name} ...", flush=True)
         run = chosen.runs / chosen.task / name
         data = ["--data-dir", chosen.data_dir] if chosen.data_dir else []
         _train(chosen, name, run, data)
-        arguments = ["--name", NAME, "--change", described(name), "--fidelity", *data]
-        ablation.main([str(run), *arguments, "-o", str(output)])
+        write_json(output, result(run, described(name), chosen.data_dir))
+
+
+def done(output: Path, name: str, teacher: str) -> bool:
+    """Whether the trial has its result. Raises `InputError` where that is of another recipe or
+    another teacher: rows of one table shall differ in the change alone."""
+    if not output.is_file():
+        return False
+    found = json.loads(output.read_text("utf-8"))
+    recipe = hashlib.sha256(changed(BASE.read_text("utf-8"), name).encode()).hexdigest()
+    made_by = (found.get("recipe_sha256"), found.get("teacher_sha256"))
+    if made_by != (recipe, sha256(Path(teacher))):
+        raise InputError(
+            f"{output} is of another recipe or another teacher: move it away, or name another "
+            "--results"
+        )
+    return True
 
 
 def changed(base: str, name: str) -> str:
@@ -103,7 +121,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     add("--only", nargs="+", choices=TRIALS, metavar="NAME", help=f"of {', '.join(TRIALS)}")
     add("--data-dir", metavar="DIR", help="folder of GLUE (default: INHIBI_DATA, hub)")
     add("--runs", type=Path, required=True, metavar="DIR", help="where runs are kept")
-    add("--results", type=Path, default=RESULTS, metavar="DIR", help="where scores are kept")
+    add("--results", type=Path, metavar="DIR", help="where scores are kept (RUNS/results)")
     return parser.parse_args(argv)
 
 

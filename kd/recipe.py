@@ -18,7 +18,8 @@ class Stage:
 
     steps: optimizer steps; 0 trains nothing. passes: over the examples at most, whatever `steps`
     says; 0: no limit. scalar_rate: times the learning rate for gamma, alpha and beta: a step of
-    Adam moves a number by about the rate, and they are some ten times as large as weights.
+    Adam moves a number by about the rate, and they are some ten times as large as weights. Their
+    weight decay is times it, too.
     batch_size: examples at most; batch_tokens: padded tokens at most. texts: unlabelled texts mixed
     in, of --text files and `texts_from`. joined: texts made of joined training sentences of one
     label, mixed in. replaced: training examples of which some tokens are replaced, mixed in without

@@ -33,6 +33,7 @@ def describe(chosen: argparse.Namespace, task: Task, recipe: "Recipe") -> dict[s
         **_checkpoint("student_base", chosen.student_base),
         "recipe": Path(chosen.recipe).stem,
         "recipe_sha256": recipe.sha256,
+        "held_back": recipe.held_back,
         "seed": recipe.seed,
         "trained_teacher": chosen.trained_teacher,
         "text": {Path(file).name: sha256(Path(file)) for file in chosen.text},

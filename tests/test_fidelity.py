@@ -7,8 +7,8 @@ import pytest
 import torch
 from tiny_teacher import save_data, save_record, save_teacher, tiny_bert
 
-from benchmarks import ablation, fidelity
-from benchmarks.results_page import page
+from benchmarks import fidelity
+from benchmarks.scoring import pack
 from inhibi.engine.checkpoint import Checkpoint
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.data import find_task, load_split
@@ -32,7 +32,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_of_all_and_of_whole_texts(run: Path, data: Path) -> None:
-    made = fidelity.fidelity(run, 0.5, str(data))
+    made = fidelity.fidelity(run, str(data))
     task = find_task("sst2")
     rows = hold_back(load_split(task, "train", str(data)), task, 0.5)[1]
     texts, labels = list(rows["sentence"]), torch.tensor(rows["label"])
@@ -58,6 +58,8 @@ def test_of_all_and_of_whole_texts(run: Path, data: Path) -> None:
             "student": pytest.approx(float((student.argmax(1) == goal).double().mean())),
             "equal": pytest.approx(float((student.argmax(1) == teacher.argmax(1)).double().mean())),
             "divergence": pytest.approx(float(divergence), rel=1e-4),
+            "references": pack(goal.tolist()),
+            "predictions": pack(student.argmax(1).tolist()),
         }
     assert made["all"]["divergence"] > 0
 
@@ -66,37 +68,40 @@ def test_the_teacher_itself_is_equal(run: Path, data: Path, tmp_path: Path) -> N
     for stage in ("teacher", "distill"):
         (tmp_path / stage).symlink_to(run / "teacher")
     (tmp_path / "run.json").write_text((run / "run.json").read_text())
-    for found in fidelity.fidelity(tmp_path, 0.5, str(data)).values():
+    for found in fidelity.fidelity(tmp_path, str(data)).values():
         assert found["equal"] == 1
         assert found["divergence"] == 0
         assert found["teacher"] == found["student"]
 
 
-def test_the_page_has_them(
-    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    output = tmp_path / "sst2" / "ablations" / "one.json"
-    held = ["--held-back", "0.5", "--data-dir", str(data)]
-    named = ["--name", "distill", "--change", "longer", "-o", str(output)]
-    ablation.main([str(run), *named, "--fidelity", *held])
-    found = json.loads(output.read_text())["fidelity"]["whole"]
+def test_the_command_shows_them(run: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = fidelity.fidelity(run, str(data))["whole"]
+    fidelity.main([str(run), "--data-dir", str(data)])
     line = f"| whole | {found['examples']} | {100 * found['teacher']:.2f} |"
-    assert f"| longer {line}" in page(tmp_path)
-    fidelity.main([str(run), *held])
     assert f"| {run.name} {line}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({}, "has no teacher and student yet"),
+        ({"held_back": 0.0}, "train it with held_back in its recipe"),
+        ({"held_back": 0.001}, "of so few examples of sst2 none is held back: raise held_back"),
+        ({"task": "stsb"}, "fidelity compares labels"),
+    ],
+)
 def test_what_cannot_be_compared_is_told(
-    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    changed: dict[str, float | str],
+    message: str,
+    run: Path,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "run.json").write_text((run / "run.json").read_text())
+    for stage in ("teacher", "distill") if "held_back" in changed else ():
+        (tmp_path / stage).symlink_to(run / stage)
+    described = json.loads((run / "run.json").read_text()) | changed
+    (tmp_path / "run.json").write_text(json.dumps(described))
     with pytest.raises(SystemExit):
         fidelity.main([str(tmp_path), "--data-dir", str(data)])
-    assert "has no teacher and student yet" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        fidelity.main([str(run), "--data-dir", str(data), "--held-back", "0"])
-    assert "name a larger --held-back" in capsys.readouterr().err
-    (tmp_path / "run.json").write_text(json.dumps({"task": "stsb"}))
-    with pytest.raises(SystemExit):
-        fidelity.main([str(tmp_path)])
-    assert "fidelity compares labels" in capsys.readouterr().err
+    assert message in capsys.readouterr().err

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from result_files import FEW, flipped, grid, run, save
 
-from benchmarks import ablation
 from benchmarks.accuracy import difference, minutes, of, read_runs, teachers
 from benchmarks.accuracy_floors import FLOORS
 from benchmarks.results_page import PAGE, PLOT, RESULTS, main, page
 from benchmarks.results_trials import standard_error
+from benchmarks.trial_result import stages
 from benchmarks.trials import described
 from inhibi.engine.errors import InputError
 from inhibi.kd.recipe import read_recipe
@@ -127,47 +127,49 @@ def test_a_damaged_result_is_named(tmp_path: Path) -> None:
         read_runs(tmp_path)
 
 
-def test_ablations_take_held_back_examples_alone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "run" / "align"
-    folder.mkdir(parents=True)
+def test_trials_are_scored_on_held_back_examples_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "align"
+    folder.mkdir()
     metrics = {"stage": "align", "steps": 800, "split": "held back", "score": {"accuracy": 0.875}}
     log = [{"loss": 2.0}, {"loss": 1.25}, {"train_runtime": 60.0}]
     (folder / "metrics.json").write_text(json.dumps(metrics | {"log": log}))
-    output = tmp_path / "results" / "sst2" / "ablations" / "one.json"
-    arguments = [str(tmp_path / "run"), "--name", "alignment", "--change", "longer"]
-    ablation.main([*arguments, "-o", str(output)])
-    written = page(tmp_path / "results")
-    assert "| alignment | longer |  | 87.50 (800 steps, loss 1.25) |" in written.splitlines()
+    found = stages(tmp_path)["align"]
+    assert (found["loss"], found["score"]) == (1.25, {"accuracy": 0.875})
     (folder / "metrics.json").write_text(json.dumps(metrics | {"split": "validation", "log": log}))
-    with pytest.raises(SystemExit) as ended:
-        ablation.main([*arguments, "-o", str(output)])
-    assert ended.value.code == 2
-    assert "was scored on validation" in capsys.readouterr().err
+    with pytest.raises(InputError, match="was scored on validation"):
+        stages(tmp_path)
+    with pytest.raises(InputError, match="has no finished stage"):
+        stages(folder)
 
 
 def test_a_part_of_the_method_stands_beside_the_unchanged_recipe(tmp_path: Path) -> None:
-    folder = tmp_path / "sst2" / "ablations"
+    folder = tmp_path / "sst2" / "trials"
     folder.mkdir(parents=True)
-    for name, score, equal in (("base", 0.9, 0.96), ("layer", 0.89, 0.9), ("sum", 0.875, 0.95)):
+    answers = {"references": "1 0 1 0", "predictions": "1 0 1 1"}
+    for name, score, equal, kept in (
+        ("base", 0.75, 0.96, answers),
+        ("layer", 0.5, 0.9, answers | {"predictions": "1 1 1 1"}),
+        ("unsigned", 0.75, 0.9, answers),
+        ("sum", 0.25, 0.95, {}),
+    ):
         made = {
-            **{"name": "trial", "change": described(name), "recipe": name},
+            **{"change": described(name), "recipe": name, "teacher": "e0-0/teacher"},
             "stages": {
                 "align": {"score": {"accuracy": 0.75}},
                 "distill": {"score": {"accuracy": score}},
             },
-            "fidelity": {"all": {"equal": equal, "examples": 900}},
+            "fidelity": {"all": {"equal": equal, "examples": 300} | kept},
         }
-        (folder / f"trial-{name}.json").write_text(json.dumps(made))
+        (folder / f"{name}.json").write_text(json.dumps(made))
     lines = page(tmp_path).splitlines()
-    first = lines.index("| unchanged | 75.00 | 90.00 |  | 96.00 |  |")
-    assert lines[first + 1 : first + 3] == [
-        "| `[inhibitor] n0 = 0` instead of `16` | 75.00 | 87.50 | -2.50 | 95.00 |  |",
-        '| `[inhibitor] scope = "layer"` instead of `"head"` | 75.00 | 89.00 | -1.00 | 90.00 |  |',
-    ]
-    assert "### Other trials" not in lines
-    assert "Score: accuracy, 900 examples, standard error 1.0." in lines
+    first = lines.index("| unchanged | 75.00 | 75.00 |  | 96.00 |  |")
+    n0, scope, signed = lines[first + 1 : first + 4]
+    assert n0 == "| `[inhibitor] n0 = 0` instead of `16` | 75.00 | 25.00 | -50.00 | 95.00 |  |"
+    assert "`[inhibitor] scope" in scope
+    assert " | -25.00 [-75.00, +0.00] | " in scope
+    assert " | +0.00 [+0.00, +0.00] | " in signed
+    about = "Score: accuracy, 300 examples, standard error 2.5. Teacher: `e0-0/teacher`."
+    assert about in lines
 
 
 def test_the_error_of_a_correlation() -> None:

@@ -11,6 +11,8 @@ from tiny_teacher import save_data, save_teacher
 from benchmarks import trials
 from benchmarks.results_page import page
 from inhibi.engine.errors import InputError
+from inhibi.kd.data import find_task, load_split
+from inhibi.kd.held_back import hold_back
 from inhibi.kd.recipe import read_recipe
 
 
@@ -56,21 +58,28 @@ def test_results_are_kept_and_not_made_again(
     arguments = [
         *("--task", "sst2", "--teacher", str(tmp_path / "teacher"), "--only", "base", "layer"),
         *("--data-dir", str(tmp_path / "data"), "--runs", str(tmp_path / "runs")),
-        *("--results", str(tmp_path / "results")),
     ]
     trials.main(arguments)
-    folder = tmp_path / "results" / "sst2" / "ablations"
-    made = {name: json.loads((folder / f"trial-{name}.json").read_text()) for name in TRIED}
+    folder = tmp_path / "runs" / "results" / "sst2" / "trials"
+    task = find_task("sst2")
+    _, held = hold_back(load_split(task, "train", str(tmp_path / "data")), task, 0.2)
+    made = {name: json.loads((folder / f"{name}.json").read_text()) for name in TRIED}
     for name, trial in made.items():
         assert list(trial["stages"]) == ["teacher", "align", "distill"]
         assert trial["change"] == TRIED[name]
-        assert trial["fidelity"]["all"]["examples"] > 0
-    assert '\n| `[inhibitor] scope = "layer"` instead of `"head"` |' in page(tmp_path / "results")
+        assert trial["fidelity"]["all"]["examples"] == len(held)
+    shown = page(tmp_path / "runs" / "results")
+    assert '\n| `[inhibitor] scope = "layer"` instead of `"head"` |' in shown
+    assert "Teacher: `teacher`." in shown
     scalars = json.loads((tmp_path / "runs/sst2/layer/distill/config.json").read_text())
     assert scalars["inhibitor"]["scope"] == "layer"
     capsys.readouterr()
     trials.main(arguments)
     assert capsys.readouterr().out == "base: done\nlayer: done\n"
+    base.write_text(base.read_text().replace("steps = 2", "steps = 3", 1))
+    with pytest.raises(SystemExit):
+        trials.main(arguments)
+    assert "is of another recipe or another teacher" in capsys.readouterr().err
 
 
 TRIED = {"base": "unchanged", "layer": '`[inhibitor] scope = "layer"` instead of `"head"`'}

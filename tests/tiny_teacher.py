@@ -86,7 +86,8 @@ def save_record(folder: Path, stages: Sequence[str]) -> None:
         }
         (folder / stage / "metrics.json").write_text(json.dumps(metrics))
     described = {"task": "sst2", "recipe": "best", "recipe_sha256": "ab", "seed": 3}
-    (folder / "run.json").write_text(json.dumps(described | {"teacher": "tiny"}))
+    more = {"teacher": "tiny", "held_back": 0.5}
+    (folder / "run.json").write_text(json.dumps(described | more))
 
 
 def save_data(folder: Path, count: int = 64) -> Path:
