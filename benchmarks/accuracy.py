@@ -63,6 +63,9 @@ def read_runs(folder: Path) -> dict[str, Runs]:
             raise InputError(
                 f"{file} is no result ({error!r}): write it with python -m benchmarks.run_result"
             ) from error
+    for task, runs in made.items():
+        for recipe, some in runs.items():
+            _check_alike(f"{folder / task}: {recipe}", some)
     return {
         task: {
             recipe: sorted(runs[recipe], key=lambda run: run["seed"])
@@ -70,6 +73,13 @@ def read_runs(folder: Path) -> dict[str, Runs]:
         }
         for task, runs in made.items()
     }
+
+
+def _check_alike(which: str, runs: Sequence[Run]) -> None:
+    """`InputError` where runs of one recipe are none of one experiment: a mean would mix them."""
+    for name in ("recipe_sha256", "max_length"):
+        if len({run.get(name) for run in runs}) > 1:
+            raise InputError(f"{which} has runs of more than one {name}: move the others away")
 
 
 def _place(recipe: str) -> tuple[int, str]:

@@ -108,7 +108,7 @@ def _equal(what: str, pair: Pair) -> Floor:
 
 def _significance(split: str) -> Floor:
     pair = Pair(best, teacher, split)
-    what = "best integers below the teacher, at least (95 % interval)"
+    what = "best integers proven below the teacher (near end of the 95 % interval)"
     return Floor(what, 2.0, pair.surely_below, POINTS, at_most=True, seeds=pair.seeds)
 
 
@@ -170,6 +170,5 @@ FLOORS: dict[str, Sequence[Floor]] = {
 AVERAGE_FLOORS: Sequence[Floor] = (
     _mean_at_most("best integers below the teacher", 1.0, Pair(best, teacher)),
     _mean_at_most("best integers below the float student", 0.3, Pair(best, student)),
-    _mean_at_most("best integers below the same weights in float", 0.3, Pair(best, unquantized)),
     _mean_at_most("best integers below the integer dot product", 0.7, Pair(best, comparator)),
 )

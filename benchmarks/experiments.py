@@ -7,7 +7,8 @@ For each seed E0 comes first: the others learn from the teacher that it fine-tun
 recipes from the checkpoint as it is, and once: the first seed's student is fine-tuned by all, or
 the one that --distilled names (their spread is that of fine-tuning). Recipes without alignment
 start from that one, too, and from what their teacher has learned since the checkpoint.
-Each run is trained in RUNS/TASK/RECIPE-SEED and scored into RESULTS/TASK/RECIPE-SEED.json.
+Each run is trained in RUNS/TASK/RECIPE-SEED and scored into RESULTS/TASK/RECIPE-SEED.json, RESULTS
+being RUNS/results unless named.
 Interrupted, the same command continues.
 """
 
@@ -16,12 +17,12 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.accuracy import COMPARATOR
-from benchmarks.results_page import RESULTS
 from benchmarks.run_result import read_stages
 from inhibi.engine.errors import InputError, command
 from inhibi.kd.recipe import Recipe, read_recipe
@@ -32,34 +33,57 @@ class Step:
     """One command of the grid, and the file that it writes last."""
 
     name: str
-    module: str
     arguments: tuple[str, ...]
     written: Path
     run: Path
     recipe_sha256: str
 
-    @property
-    def done(self) -> bool:
-        """Whether it was done, by this recipe, and a score of this very run, whose stages have
-        their seconds. Raises `InputError` where it was by another recipe."""
-        if not self.written.is_file():
-            return False
-        file = self.run / "run.json" if self.module == TRAIN else self.written
-        found = json.loads(file.read_text("utf-8"))
+    def made(self, file: Path) -> Mapping[str, Any]:
+        """What a JSON says of what was done. Raises `InputError` where another recipe did it."""
+        found: Mapping[str, Any] = json.loads(file.read_text("utf-8"))
         if found.get("recipe_sha256") != self.recipe_sha256:
             raise InputError(
                 f"{file} was made by another recipe of this name: move it away, or name other "
                 "--runs and --results"
             )
-        return self.module == TRAIN or found.get("stages") == read_stages(self.run)
+        return found
+
+
+class Training(Step):
+    """A run of qat-train. `written` is its last stage's."""
+
+    @property
+    def done(self) -> bool:
+        """Whether it was, by this recipe. Raises `InputError`."""
+        return self.written.is_file() and bool(self.made(self.run / "run.json"))
 
     def command(self) -> list[str]:
         """Resumes where the run has begun."""
-        begun = self.module == TRAIN and (self.run / "run.json").is_file()
-        return [sys.executable, "-m", self.module, *self.arguments, *["--resume"] * begun]
+        begun = (self.run / "run.json").is_file()
+        return [sys.executable, "-m", TRAIN, *self.arguments, *["--resume"] * begun]
 
 
-TRAIN, SCORE = "inhibi.qat.train", "benchmarks.run_result"
+@dataclass(frozen=True)
+class Scoring(Step):
+    """A run's JSON, of texts cut at max_length tokens (None: as the file says)."""
+
+    max_length: int | None
+
+    @property
+    def done(self) -> bool:
+        """Whether it was, at this length, for this very run, whose stages have their seconds.
+        Raises `InputError`."""
+        if not self.written.is_file():
+            return False
+        found = self.made(self.written)
+        same = found.get("max_length") == self.max_length
+        return same and found.get("stages") == read_stages(self.run)
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "benchmarks.run_result", *self.arguments]
+
+
+TRAIN = "inhibi.qat.train"
 
 
 @command
@@ -86,7 +110,7 @@ def carry_out(name: str, command: Sequence[str]) -> None:
         raise InputError(f"{name} failed: mend what it said above and repeat the command")
 
 
-def steps(chosen: argparse.Namespace) -> Iterator[Step]:
+def steps(chosen: argparse.Namespace) -> Iterator[Training | Scoring]:
     """In the order in which they run: by seed, E0 first, then those that distill a student which
     others start from. Raises `InputError`."""
     if len(set(map(_stem, chosen.recipes))) < len(chosen.recipes):
@@ -100,21 +124,19 @@ def steps(chosen: argparse.Namespace) -> Iterator[Step]:
             yield from _run(chosen, recipe, seed)
 
 
-def _run(chosen: argparse.Namespace, name: str, seed: int) -> Iterator[Step]:
+def _run(chosen: argparse.Namespace, name: str, seed: int) -> Iterator[Training | Scoring]:
     recipe, label = read_recipe(name), f"{_stem(name)}-{seed}"
     run = _folder(chosen, name, seed)
     data = ["--data-dir", chosen.data_dir] if chosen.data_dir else []
     train = ["--task", chosen.task, "--recipe", name, "--seed", str(seed), "--out", str(run)]
     train += [*_teacher(chosen, name, recipe, seed), *_texts(recipe, chosen.text), *data]
-    result = chosen.results / chosen.task / f"{label}.json"
+    result = (chosen.results or chosen.runs / "results") / chosen.task / f"{label}.json"
     length = ["--max-length", str(chosen.max_length)] if chosen.max_length else []
     score = [str(run), "-o", str(result), *length, *data]
-    for title, module, arguments, written in (
-        ("train", TRAIN, train, run / "qat" / "metrics.json"),
-        ("score", SCORE, score, result),
-    ):
-        name_of_step = f"{chosen.task} {label} {title}"
-        yield Step(name_of_step, module, tuple(arguments), written, run, recipe.sha256)
+    label = f"{chosen.task} {label}"
+    trained = run / "qat" / "metrics.json"
+    yield Training(f"{label} train", tuple(train), trained, run, recipe.sha256)
+    yield Scoring(f"{label} score", tuple(score), result, run, recipe.sha256, chosen.max_length)
 
 
 def _teacher(chosen: argparse.Namespace, name: str, recipe: Recipe, seed: int) -> list[str]:
@@ -184,7 +206,7 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     add("--data-dir", metavar="DIR", help="folder of GLUE (default: INHIBI_DATA, hub)")
     add("--max-length", type=int, metavar="N", help="tokens to read of each example in scoring")
     add("--runs", type=Path, required=True, metavar="DIR", help="where runs are kept")
-    add("--results", type=Path, default=RESULTS, metavar="DIR", help="where scores are kept")
+    add("--results", type=Path, metavar="DIR", help="where scores are kept (RUNS/results)")
     add("--plan", action="store_true", help="only say what is to be done")
     return parser.parse_args(argv)
 

@@ -14,7 +14,7 @@ HEAD = f"""\
 Main metric in percent on the validation split, means over the seeds; the average is of those of
 {", ".join(AVERAGED)}, for a model that has them all: not of WNLI, which has 71 examples, nor of the
 large tasks, which are not trained here. Recipes are those of the folder glue, but for SST-2's: e0
-and so on themselves.
+and so on themselves. Seeds: the fewest that a task has.
 """
 
 
@@ -29,11 +29,16 @@ def average(results: Mapping[str, Runs]) -> str:
             if (recipe, name) != (COMPARATOR, "float"):  # that is the teacher
                 found = [of(results.get(task, {}), recipe, name) for task in AVERAGED]
                 rows.append(_row(f"{recipe}, {title}", found))
-    header = ["", "average", *AVERAGED]
-    scores = table(header, (row for row in rows if any(row[1:])))
+    header = ["", "average", *AVERAGED, "seeds"]
+    scores = table(header, (row for row in rows if any(row[1:-1])))
     return "\n\n".join([HEAD.strip(), scores, floors(AVERAGE_FLOORS, results)])
 
 
 def _row(title: str, models: Sequence[BySeed]) -> list[str]:
     scores = [score(found) for found in models]
-    return [title, figure(accuracy.average(scores), 2), *(figure(x, 1) for x in scores)]
+    seeds = min(map(len, models))
+    return [
+        *(title, figure(accuracy.average(scores), 2)),
+        *(figure(x, 1) for x in scores),
+        str(seeds) if seeds else "",
+    ]

@@ -49,10 +49,15 @@ its own dot-product attention, the comparator; e1, e2 and best are inhibitors
   "as its weights in float" to those of the same weights with every quantizer off: training with
   quantization moves the weights, rounding alone is the difference to the latter.
 * "joined N" is accuracy on texts of about N tokens, validation sentences of one label joined.
-* Minutes are those of the model's own stages after the teacher's; calibration is not counted.
-* SST-2's e1 is aligned and distilled once, by the first seed; all seeds fine-tune that student, so
-  that its deviation is fine-tuning's, and its minutes count that student's for each. On other tasks
-  e1 and best start from that student; their minutes are those after it.
+* Minutes are those of the model's own stages after the teacher's; calibration is not counted. They
+  were taken on shared processors of several kinds, with one or two cores (each file names its
+  device), and say how long to wait, not which recipe is faster: steps stand under "Runs".
+* SST-2's e1 is aligned and distilled once, by the first seed; all seeds fine-tune that student, and
+  its minutes count that student's for each. On other tasks e1 and best start from such a student;
+  their minutes are those after it. So the deviations and intervals of both are those of what comes
+  after it.
+* SST-2's e2 and best were made before gamma, alpha and beta had a rate of their own; all other
+  recipes of inhibitors have it (`scalar_rate`).
 * µJ: estimated energy of one validation example, 45 nm, weights read from DRAM for each
   ([docs/ENERGY.md](ENERGY.md)).
 """
@@ -61,10 +66,10 @@ RUNS = """\
 ## Runs
 
 Versions, the hashes of files of unlabelled texts (`--text`) and every answer stand in the files.
-A recipe marked as former has changed since. The first student is what a run starts from where that
-was distilled before: E1's, which was made more than once. The last columns compare the integers
-with fake quantization of the same weights: equal predictions, and the median difference of logits
-over their deviation.
+A recipe marked as former has changed since. The first student is E1's distilled one, which was made
+more than once, where a run starts from it or, E1's own, fine-tunes it. The last columns compare the
+integers with fake quantization of the same weights: equal predictions, and the median difference of
+logits over their deviation.
 """
 
 

@@ -97,10 +97,8 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
     made = {
         **{name: described.get(name) for name in ("task", "recipe", "recipe_sha256", "seed")},
         "max_length": max_length,
-        **{
-            name: {"name": described.get(role), "sha256": described.get(f"{role}_sha256")}
-            for name, role in CHECKPOINTS.items()
-        },
+        **{name: checkpoint(described, role) for name, role in CHECKPOINTS.items()},
+        **own_student(run, stages),
         "text": described.get("text"),
         "architecture": {name: getattr(integers.metadata, name) for name in ARCHITECTURE},
         "teacher_architecture": teacher_architecture(run / "teacher"),
@@ -121,6 +119,24 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
         model["microjoules"] = estimated.get(name)
     where = {"technology": TECHNOLOGY, "memory": WEIGHTS_FROM_DRAM.name}
     return made | {"energy": where | {"tokens": float(np.mean(lengths))}}
+
+
+def checkpoint(described: Mapping[str, Any], role: str) -> dict[str, str | None]:
+    """Name and hash, or revision on the hub, of what a run was started with; None where there was
+    none."""
+    revision = described.get(f"{role}_revision")
+    return {
+        **{"name": described.get(role), "sha256": described.get(f"{role}_sha256")},
+        **({"revision": revision} if revision else {}),
+    }
+
+
+def own_student(run: Path, stages: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The entry `student` of a task-agnostic run that has distilled what it fine-tunes: as in runs
+    that start from the same student. Empty of other runs."""
+    if not {"distill", "finetune"} <= stages.keys():
+        return {}
+    return {"student": {"name": f"{run.name}/distill", "sha256": sha256(run / "distill")}}
 
 
 def float_student(run: Path) -> str | None:

@@ -17,23 +17,21 @@ from typing import Any
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
+from inhibi.engine.cli import positive
+from inhibi.engine.errors import InputError, command
 from inhibi.kd.attention import Inhibitor, InhibitorSettings
 from inhibi.kd.student import make_student
 
 WARM_UP = 2  # steps
+POSITIONS = 512  # of the models
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("--batch", type=int, default=32)
-    add("--tokens", type=int, nargs="+", default=[32], help="lengths of the texts")
-    add("--rounds", type=int, default=9)
-    add("--device", default="cpu", help="cpu (default) or cuda")
-    add("--bf16", action="store_true", help="products in bfloat16, as a recipe's bf16 = true")
-    chosen = parser.parse_args()
+@command
+def main(argv: list[str] | None = None) -> None:
+    """Run `python -m benchmarks.training_step`."""
+    chosen = options(argv)
+    if chosen.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("torch finds no GPU here: leave out --device cuda")
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=30522,
@@ -41,6 +39,7 @@ def main() -> None:
         num_hidden_layers=6,
         num_attention_heads=12,
         intermediate_size=1536,
+        max_position_embeddings=POSITIONS,
     )
     teacher = BertForSequenceClassification(config).train()
     student = make_student(teacher, InhibitorSettings())
@@ -57,6 +56,25 @@ def main() -> None:
         check_equality(chosen.batch, tokens, chosen.device)
         rows.append(row(models, chosen, tokens))
     print(json.dumps(described | {"lengths": rows}, indent=1))
+
+
+def options(argv: list[str] | None) -> argparse.Namespace:
+    """The parsed arguments."""
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.training_step",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--batch", type=positive, default=32)
+    add("--tokens", type=positive, nargs="+", default=[32], help=f"of a text, up to {POSITIONS}")
+    add("--rounds", type=positive, default=9)
+    add("--device", choices=("cpu", "cuda"), default="cpu")
+    add("--bf16", action="store_true", help="products in bfloat16, as a recipe's bf16 = true")
+    chosen = parser.parse_args(argv)
+    if max(chosen.tokens) > POSITIONS:
+        parser.error(f"--tokens: the models have {POSITIONS} positions")
+    return chosen
 
 
 def row(models: dict[str, Any], chosen: argparse.Namespace, tokens: int) -> dict[str, Any]:

@@ -96,7 +96,14 @@ class Run:
             )
 
     def _check_stages(self) -> None:
-        """`InputError` where a stage asks for examples that this task has not."""
+        """`InputError` where a stage asks for examples that this task has not, or that a
+        task-agnostic student shall not learn from."""
+        r = self.recipe
+        if r.task_agnostic and any(s.joined or s.replaced or s.whole for s in (r.align, r.distill)):
+            raise InputError(
+                "a task-agnostic recipe aligns and distills on unlabelled texts alone: set joined, "
+                "replaced and whole = 0 in [align] and [distill]"
+            )
         for stage in self._stages:
             if stage.whole and len(self.task.columns) > 1:
                 raise InputError(

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from inhibi.kd.recipe import Recipe
 
 SAME = (
-    *("task", "data", "teacher", "teacher_sha256", "student", "student_sha256"),
-    *("student_base", "student_base_sha256", "recipe_sha256", "seed", "trained_teacher"),
-    *("text", "pooling"),
+    *("task", "data", "pooling", "recipe_sha256", "seed", "trained_teacher", "text"),
+    *(
+        f"{role}{part}"
+        for role in ("teacher", "student", "student_base")
+        for part in ("", "_sha256", "_revision")
+    ),
 )
 PACKAGES = ("inhibi", "torch", "transformers", "brevitas", "datasets")
 
@@ -73,13 +76,18 @@ def task_of(described: dict[str, Any]) -> Task:
 
 
 def _checkpoint(role: str, path: str | None) -> dict[str, str | None]:
-    """Its name and its weights' hash, empty for a name on the hub; None where there is none."""
-    if path is None:
-        return {role: None, f"{role}_sha256": None}
-    hashed = sha256(Path(path)) if Path(path).is_dir() else ""
-    source = Path(path).parent / "run.json"  # of the run that left it, if any
-    name = f"{source.parent.name}/{Path(path).name}" if source.is_file() else Path(path).name
-    return {role: name, f"{role}_sha256": hashed}
+    """Its name and its weights' hash, of one on the hub its revision instead; None where there is
+    none."""
+    name, hashed, revision = path, None, None
+    if path is not None and Path(path).is_dir():
+        source = Path(path).parent / "run.json"  # of the run that left it, if any
+        name = f"{source.parent.name}/{Path(path).name}" if source.is_file() else Path(path).name
+        hashed = sha256(Path(path))
+    elif path is not None:
+        from transformers.utils import cached_file
+
+        revision = Path(cached_file(path, "config.json")).parent.name  # a snapshot's is its commit
+    return {role: name, f"{role}_sha256": hashed, f"{role}_revision": revision}
 
 
 def open_run(folder: Path, description: dict[str, Any], resume: bool) -> None:

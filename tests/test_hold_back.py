@@ -1,5 +1,6 @@
 """Examples held back from training."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 
@@ -12,7 +13,7 @@ from tiny_teacher import tiny_tokenizer
 from inhibi.engine.errors import InputError
 from inhibi.kd.data import find_task
 from inhibi.kd.held_back import LONGEST_PHRASE, hold_back, hold_back_texts, whole_texts, wholes
-from inhibi.kd.recipe import Recipe, Stage
+from inhibi.kd.recipe import Distillation, Recipe, Stage
 from inhibi.kd.run import Run
 
 SENTENCES = [f"film number {i} is fine" for i in range(40)]
@@ -88,6 +89,21 @@ def test_a_stage_meets_whole_texts_again(tmp_path: Path) -> None:
     pairs = Run(tmp_path, Recipe(teacher=Stage(whole=1)), find_task("rte"), None, (), run.tokenizer)
     with pytest.raises(InputError, match="set whole = 0"):
         pairs._check_stages()
+
+
+@pytest.mark.parametrize("entry", ["joined", "replaced", "whole"])
+def test_a_task_agnostic_student_learns_from_unlabelled_texts_alone(
+    entry: str, tmp_path: Path
+) -> None:
+    distill = Distillation(**{entry: 1})  # type: ignore[arg-type]
+    for agnostic, refused in (
+        (True, pytest.raises(InputError, match="on unlabelled texts alone")),
+        (False, nullcontext()),
+    ):
+        recipe = Recipe(task_agnostic=agnostic, distill=distill)
+        run = Run(tmp_path, recipe, find_task("sst2"), None, (), tiny_tokenizer())
+        with refused:
+            run._check_stages()
 
 
 def test_the_same_examples_are_held_back_always() -> None:

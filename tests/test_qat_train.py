@@ -325,6 +325,9 @@ def test_a_teacher_by_its_name_on_the_hub(
         load_file(folder / "model.safetensors") for folder in (run / "teacher", inputs / "teacher")
     )
     assert all(torch.equal(taken[name], value) for name, value in given.items())
+    described = json.loads((run / "run.json").read_text())
+    assert (described["teacher"], described["teacher_revision"]) == ("owner/tiny", commit)
+    assert described["teacher_sha256"] is None
     missing = start(inputs, tmp_path / "other", *named, "--teacher", "owner/unknown")
     _, errors = missing.communicate(timeout=500)
     assert missing.returncode == 2

@@ -75,10 +75,17 @@ def test_runs_name_their_recipe_whether_it_has_changed_since_and_their_student(
 ) -> None:
     (one, *_, best) = grid()
     now = read_recipe("e0").sha256
-    made = page(save(tmp_path, [one, one | {"seed": 5, "recipe_sha256": now}, best]))
-    assert "| e0 0 | `cdcdcdcdcdcd` (former) |  | teacher 100" in made
-    assert f"| e0 5 | `{now[:12]}` |  | teacher 100" in made
+    made = page(save(tmp_path, [one | {"recipe_sha256": now}, best]))
+    assert f"| e0 0 | `{now[:12]}` |  | teacher 100" in made
     assert "| best 1 | `cdcdcdcdcdcd` (former) | `efefefefefef` | teacher 100" in made
+
+
+@pytest.mark.parametrize("what", ["recipe_sha256", "max_length"])
+def test_runs_of_different_experiments_are_not_averaged(what: str, tmp_path: Path) -> None:
+    (one, *_) = grid()
+    save(tmp_path, [one, one | {"seed": 5, what: 128}])
+    with pytest.raises(InputError, match=f"sst2: e0 has runs of more than one {what}"):
+        read_runs(tmp_path)
 
 
 def test_pages_of_no_runs_and_of_one_run_are_written(tmp_path: Path) -> None:

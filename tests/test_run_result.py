@@ -162,7 +162,7 @@ def arguments(tmp_path: Path) -> Callable[..., list[str]]:
     return made
 
 
-def steps(arguments: list[str]) -> list[experiments.Step]:
+def steps(arguments: list[str]) -> list[experiments.Training | experiments.Scoring]:
     return list(experiments.steps(experiments.options(arguments)))
 
 
@@ -187,7 +187,7 @@ def test_e0_comes_first_and_teaches_the_others(
         steps(arguments("e2"))
 
 
-def _words(step: experiments.Step) -> str:
+def _words(step: experiments.Training | experiments.Scoring) -> str:
     return " ".join(step.command())
 
 
@@ -223,6 +223,11 @@ def test_each_task_agnostic_recipe_has_a_student_of_its_own(
         steps(arguments("e0", "glue/best", "e1", str(other)))
 
 
+def test_scores_are_kept_with_the_runs_unless_named(tmp_path: Path) -> None:
+    named = ["--task", "sst2", "--recipes", "e0", "--teacher", "t", "--runs", str(tmp_path)]
+    assert steps(named)[1].written == tmp_path / "results" / "sst2" / "e0-0.json"
+
+
 def test_what_another_recipe_of_the_name_made_is_not_taken(
     arguments: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -252,6 +257,17 @@ def test_another_runs_score_is_made_again(arguments: Callable[..., list[str]]) -
     other = {name: stage | {"seconds": 1.5} for name, stage in stages.items()}
     score.written.write_text(json.dumps(made | {"stages": other}))
     assert not score.done
+
+
+def test_a_score_of_another_length_is_made_again(arguments: Callable[..., list[str]]) -> None:
+    train, score, *_ = steps(arguments("e0", "--max-length", "64"))
+    made = {"recipe_sha256": read_recipe("e0").sha256, "stages": {}}
+    score.written.parent.mkdir(parents=True)
+    for length, done in ((None, False), (32, False), (64, True)):
+        score.written.write_text(json.dumps(made | {"max_length": length}))
+        assert score.done == done
+    assert score.written.parent == train.run.parent.parent.parent / "results" / "sst2"
+    assert score.command()[-2:] == ["--max-length", "64"]
 
 
 def test_what_is_done_is_left_out_and_what_began_continues(
