@@ -76,9 +76,10 @@ def read_runs(folder: Path) -> dict[str, Runs]:
 
 
 def _check_alike(which: str, runs: Sequence[Run]) -> None:
-    """`InputError` where runs of one recipe are none of one experiment: a mean would mix them."""
-    for name in ("recipe_sha256", "max_length"):
-        if len({run.get(name) for run in runs}) > 1:
+    """`InputError` where runs of one recipe are none of one experiment: a mean would mix them. The
+    distilled students that they start from may differ: the page names them."""
+    for name in ("recipe_sha256", "max_length", "text"):
+        if len({json.dumps(run.get(name)) for run in runs}) > 1:
             raise InputError(f"{which} has runs of more than one {name}: move the others away")
 
 

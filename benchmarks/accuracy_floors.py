@@ -108,7 +108,7 @@ def _equal(what: str, pair: Pair) -> Floor:
 
 def _significance(split: str) -> Floor:
     pair = Pair(best, teacher, split)
-    what = "best integers proven below the teacher (near end of the 95 % interval)"
+    what = "best integers surely below the teacher: the 95 % interval's end that is nearer to it"
     return Floor(what, 2.0, pair.surely_below, POINTS, at_most=True, seeds=pair.seeds)
 
 

@@ -17,15 +17,18 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.accuracy import COMPARATOR
 from benchmarks.run_result import read_stages
 from inhibi.engine.errors import InputError, command
+from inhibi.kd.data import find_task
 from inhibi.kd.recipe import Recipe, read_recipe
+from inhibi.qat.record import check_same, describe
+from inhibi.qat.train import chosen_recipe
+from inhibi.qat.train import options as training_options
 
 
 @dataclass(frozen=True)
@@ -36,17 +39,6 @@ class Step:
     arguments: tuple[str, ...]
     written: Path
     run: Path
-    recipe_sha256: str
-
-    def made(self, file: Path) -> Mapping[str, Any]:
-        """What a JSON says of what was done. Raises `InputError` where another recipe did it."""
-        found: Mapping[str, Any] = json.loads(file.read_text("utf-8"))
-        if found.get("recipe_sha256") != self.recipe_sha256:
-            raise InputError(
-                f"{file} was made by another recipe of this name: move it away, or name other "
-                "--runs and --results"
-            )
-        return found
 
 
 class Training(Step):
@@ -54,8 +46,12 @@ class Training(Step):
 
     @property
     def done(self) -> bool:
-        """Whether it was, by this recipe. Raises `InputError`."""
-        return self.written.is_file() and bool(self.made(self.run / "run.json"))
+        """Whether it was, with these arguments. Raises `InputError`."""
+        if not self.written.is_file():
+            return False
+        chosen = training_options(list(self.arguments))
+        check_same(self.run, describe(chosen, find_task(chosen.task), chosen_recipe(chosen)))
+        return True
 
     def command(self) -> list[str]:
         """Resumes where the run has begun."""
@@ -67,15 +63,21 @@ class Training(Step):
 class Scoring(Step):
     """A run's JSON, of texts cut at max_length tokens (None: as the file says)."""
 
+    recipe_sha256: str
     max_length: int | None
 
     @property
     def done(self) -> bool:
         """Whether it was, at this length, for this very run, whose stages have their seconds.
-        Raises `InputError`."""
+        Raises `InputError` where another recipe of this name made the JSON."""
         if not self.written.is_file():
             return False
-        found = self.made(self.written)
+        found = json.loads(self.written.read_text("utf-8"))
+        if found.get("recipe_sha256") != self.recipe_sha256:
+            raise InputError(
+                f"{self.written} was made by another recipe of this name: move it away, or name "
+                "other --results"
+            )
         same = found.get("max_length") == self.max_length
         return same and found.get("stages") == read_stages(self.run)
 
@@ -113,6 +115,7 @@ def carry_out(name: str, command: Sequence[str]) -> None:
 def steps(chosen: argparse.Namespace) -> Iterator[Training | Scoring]:
     """In the order in which they run: by seed, E0 first, then those that distill a student which
     others start from. Raises `InputError`."""
+    find_task(chosen.task)
     if len(set(map(_stem, chosen.recipes))) < len(chosen.recipes):
         raise InputError("two of the recipes have one name: their runs would share a folder")
     agnostic = {name for name in chosen.recipes if read_recipe(name).task_agnostic}
@@ -135,7 +138,7 @@ def _run(chosen: argparse.Namespace, name: str, seed: int) -> Iterator[Training 
     score = [str(run), "-o", str(result), *length, *data]
     label = f"{chosen.task} {label}"
     trained = run / "qat" / "metrics.json"
-    yield Training(f"{label} train", tuple(train), trained, run, recipe.sha256)
+    yield Training(f"{label} train", tuple(train), trained, run)
     yield Scoring(f"{label} score", tuple(score), result, run, recipe.sha256, chosen.max_length)
 
 

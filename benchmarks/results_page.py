@@ -44,7 +44,9 @@ its own dot-product attention, the comparator; e1, e2 and best are inhibitors
 * "To the teacher" is the difference in points of the task's main metric (F1 for MRPC and QQP) with
   its 95 % interval: a paired bootstrap with {RESAMPLES:,} resamples, each of which draws examples
   with replacement, the same for both models and all seeds, then seeds with replacement
-  ([bootstrap.py](../benchmarks/bootstrap.py)).
+  ([bootstrap.py](../benchmarks/bootstrap.py)). It is taken over the seeds that both have; the
+  teacher's row is the mean of all of its own. The floor "surely below" takes the interval's better
+  end: a wide interval, of few seeds or examples, proves little and reaches it.
 * "As the float student" is the share of predictions equal to those of the run's float student,
   "as its weights in float" to those of the same weights with every quantizer off: training with
   quantization moves the weights, rounding alone is the difference to the latter.
@@ -56,11 +58,12 @@ its own dot-product attention, the comparator; e1, e2 and best are inhibitors
   its minutes count that student's for each. On other tasks e1 and best start from such a student;
   their minutes are those after it. So the deviations and intervals of both are those of what comes
   after it.
-* Recipes were fixed before their runs, with one exception: glue/best fell short on pairs of sentences
-  at first, and was changed with that known. What to change was decided on held-back examples alone;
-  the results of its former versions are deleted.
-* SST-2's e2 and best were made before gamma, alpha and beta had a rate of their own; all other
-  recipes of inhibitors have it (`scalar_rate`).
+* Three recipes were changed after former versions of them had been scored on validation: SST-2's e0
+  (R-Drop came, steps changed) and best (IMDB's sentences, whole sentences, more joined texts, more
+  steps), and glue/best, which had fallen short on pairs of sentences. What to change in glue/best
+  was decided on held-back examples alone. The results of former versions are deleted; git has them.
+* SST-2's e2 and best, and the embeddings, were made before gamma, alpha and beta had a rate of
+  their own (`scalar_rate`); the other recipes of inhibitors have it, results marked as former not.
 * µJ: estimated energy of one validation example, 45 nm, weights read from DRAM for each
   ([docs/ENERGY.md](ENERGY.md)).
 """

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy import COMPARATOR, BySeed, Runs, of, teachers, values
+from benchmarks.accuracy import COMPARATOR, BySeed, Runs, of, values
 from benchmarks.accuracy_floors import BEST
+from benchmarks.results_tables import any_teacher
 from inhibi.engine.errors import MissingExtra
 from inhibi.eval.metrics import main_metric
 
@@ -54,7 +55,7 @@ def _recipes(axes, task: str, runs: Runs) -> None:  # type: ignore[no-untyped-de
     """A small mark for each seed, a large one for the mean; the teacher's mean as a line."""
     first = next(iter(runs.values()))[0]
     split, metric = next(iter(first["references"])), main_metric(task)
-    teacher = values(_teacher(runs), split, metric)
+    teacher = values(any_teacher(runs), split, metric)
     if teacher:
         axes.axhline(100 * np.mean(teacher), color="tab:blue", linestyle="--", label="teacher")
     for i, (name, (title, marker, color)) in enumerate(STYLES.items()):
@@ -74,7 +75,7 @@ def _joined(axes, title: str, runs: Runs) -> None:  # type: ignore[no-untyped-de
     lengths = _lengths(runs)
     best = BEST if BEST in runs else next(recipe for recipe in reversed(list(runs)))
     lines: dict[str, BySeed] = {
-        "teacher": _teacher(runs),
+        "teacher": any_teacher(runs),
         f"{COMPARATOR}, integers": of(runs, COMPARATOR, "integer"),
         f"{best}, integers": of(runs, best, "integer"),
     }
@@ -90,8 +91,3 @@ def _joined(axes, title: str, runs: Runs) -> None:  # type: ignore[no-untyped-de
 def _lengths(runs: Runs) -> list[int]:
     names = next(iter(runs.values()))[0]["references"]
     return [int(name.split()[1]) for name in names if name.startswith("joined ")]
-
-
-def _teacher(runs: Runs) -> BySeed:
-    found = (teachers(runs, recipe) for recipe in (COMPARATOR, *runs))
-    return next((models for models in found if models), {})

@@ -92,6 +92,11 @@ def _check_table(chosen: argparse.Namespace, parser: Parser) -> None:
     parser.check_only_with(chosen, OF_TABLES, "text_column")
     parser.check_only_with(chosen, ("workers",), "ray")
     if not chosen.text_column:
+        if chosen.file and chosen.file.lower().endswith((".csv", PARQUET)):
+            parser.error(
+                f"{chosen.file} is a table: name its column with --text-column and a file to write "
+                "with --out, or give texts, one a line, in a file of another name"
+            )
         return
     if not chosen.file or not chosen.out:
         parser.error("--text-column needs --file TABLE and --out TABLE")

@@ -66,6 +66,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def seed(text: str) -> int:
+    """The type of --seed: what torch, NumPy and Python all take."""
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 2^31 - 1")
+    return int(text)
+
+
 def threads(text: str) -> int:
     """The type of --threads."""
     count = positive(text)

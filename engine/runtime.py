@@ -96,7 +96,7 @@ def _options(threads: int, native: Library | str) -> tuple[Any, Library | str]:
     if isinstance(native, str) or native.saturates:
         # Products that cannot saturate, where they might: our weights keep the pair rule and do not
         # need it, a file that another program made may. onnxruntime applies it to processors with
-        # VNNI as well, whose products are exact anyhow, and there it doubles the time.
+        # VNNI as well, whose products are exact anyhow, and there it takes longer.
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options, native
 

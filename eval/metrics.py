@@ -53,9 +53,11 @@ def metrics(
 def metric(name: str, predictions: Sequence[float | None], references: Sequence[float]) -> float:
     """One metric, from -1 to 1, of label ids or of scores.
 
-    F1 is that of label 1, the official one. A correlation with constant predictions, which has no
-    value, is 0, as scikit-learn has it for Matthews' correlation.
+    F1 is that of label 1, the official one. A correlation with constant predictions or of a single
+    example, which has no value, is 0, as scikit-learn has it for Matthews' correlation.
     """
+    if name in CORRELATIONS and len(references) < 2:
+        return 0.0
     found = {
         "accuracy": lambda: sklearn.accuracy_score(references, predictions),
         "f1": lambda: sklearn.f1_score(references, predictions, zero_division=0),

@@ -67,10 +67,15 @@ def _answers(made: Diagnosis, name: str, labels: Sequence[float] | None) -> dict
     answers that equal the float student's."""
     rows, goal = made.logits[name], made.logits["student"]
     if rows.shape[1] == 1:
-        return {} if labels is None else {"pearson": float(np.corrcoef(rows[:, 0], labels)[0, 1])}
+        return {} if labels is None else {"pearson": _correlation(rows[:, 0], np.asarray(labels))}
     answers = rows.argmax(1)
     found = {} if labels is None else {"accuracy": float((answers == labels).mean())}
     return found | {"equal": float((answers == goal.argmax(1)).mean())}
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Pearson's; 0, as glue-eval has it, where one of them is constant: it has none."""
+    return float(np.corrcoef(a, b)[0, 1]) if a.std() and b.std() else 0.0
 
 
 def _finite(db: float) -> float | None:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,22 +84,32 @@ def load_split(task: Task, split: str, data_dir: str | None = None) -> "Dataset"
 
     They come from DIR/glue/TASK/SPLIT.parquet (or DIR/imdb/SPLIT.parquet), where DIR is `data_dir`
     or the environment's INHIBI_DATA, and from the Hugging Face hub when neither is given.
-    `InputError` where they are not to be had or lack a column.
+    `InputError` where they are not to be had, lack a column or have a label that is none.
     """
     rows = _load(task, split, data_dir)
     missing = [name for name in (*task.columns, "label") if name not in rows.column_names]
     if missing:
         raise InputError(f"{task.name} {split} has no column {', '.join(missing)}")
+    for label in rows["label"]:
+        if not _is_label(label, task):
+            wanted = f"whole numbers from 0 to {len(task.labels) - 1}" if task.labels else "numbers"
+            raise InputError(f"{task.name} {split} has the label {label!r}: labels are {wanted}")
     return rows
+
+
+def _is_label(label: object, task: Task) -> bool:
+    if not isinstance(label, int | float) or not isfinite(label):
+        return False
+    return task.labels is None or label in range(len(task.labels))
 
 
 def _load(task: Task, split: str, data_dir: str | None) -> "Dataset":
     if split not in task.splits:
         raise InputError(f"{task.name} has no split {split!r}: choose {', '.join(task.splits)}")
     datasets = import_datasets()
-    folder = data_dir or os.environ.get("INHIBI_DATA")
-    if folder:
-        return _read(_parquet(task, split, Path(folder)))
+    file = local_file(task, split, data_dir)
+    if file:
+        return _read(file)
     config = () if task.name == "imdb" else (task.name,)
     try:
         return datasets.load_dataset(task.hub, *config, split=split)
@@ -137,7 +148,12 @@ def _read(file: Path) -> "Dataset":
         ) from error
 
 
-def _parquet(task: Task, split: str, folder: Path) -> Path:
+def local_file(task: Task, split: str, data_dir: str | None) -> Path | None:
+    """The file of a split, None where it comes from the hub. Raises `InputError`."""
+    named = data_dir or os.environ.get("INHIBI_DATA")
+    if not named:
+        return None
+    folder = Path(named)
     parent = folder / "imdb" if task.name == "imdb" else folder / "glue" / task.name
     file = parent / f"{split}.parquet"
     if not folder.is_dir():

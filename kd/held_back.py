@@ -25,7 +25,9 @@ def hold_back(rows: "Dataset", task: Task, share: float) -> "tuple[Dataset, Data
     the texts that are contained in no other are held back, each with its phrases: the texts that
     occur, as whole words, only in such texts. So no part of a held-back example is learned from
     that another sentence does not have as well, which is how a validation split relates to the
-    training split (SST-2's lists a sentence's phrases as examples of their own).
+    training split (SST-2's lists a sentence's phrases as examples of their own). Pairs are held
+    back one by one, equal ones together; one text of a pair may stand in another pair that is
+    learned from, as texts of validation splits do.
     """
     if len(task.columns) > 1:
         sources = [[i] for i in range(len(rows))]
@@ -35,6 +37,9 @@ def hold_back(rows: "Dataset", task: Task, share: float) -> "tuple[Dataset, Data
     chosen = np.random.default_rng(0).permutation(len(wholes))[: round(share * len(wholes))]
     held_wholes = {wholes[i] for i in chosen}
     held = [i for i, found in enumerate(sources) if held_wholes.issuperset(found)]
+    texts = task.texts(rows)
+    same = {texts[i] for i in held}
+    held = [i for i, text in enumerate(texts) if text in same]
     return rows.select(sorted(set(range(len(rows))) - set(held))), rows.select(held)
 
 

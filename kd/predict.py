@@ -12,6 +12,7 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from inhibi.engine.errors import InputError
 from inhibi.engine.text import Text
 from inhibi.kd.embedding import pooled
+from inhibi.kd.student import reason
 
 
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
@@ -19,8 +20,8 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
     token types. Raises `InputError`."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"no tokenizer at {path}: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # the libraries' have no common base
+        raise InputError(f"no tokenizer at {path}: {reason(error)}") from error
     kind = type(tokenizer.backend_tokenizer.model).__name__ if tokenizer.is_fast else "slow"
     if kind != "WordPiece":
         raise InputError(

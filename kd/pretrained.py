@@ -16,7 +16,7 @@ from transformers import (
 from inhibi.engine.errors import InputError
 from inhibi.kd.data import Task
 from inhibi.kd.families import parts
-from inhibi.kd.student import load, read_config
+from inhibi.kd.student import load, read_config, reason
 
 
 def silence_transformers() -> None:
@@ -73,7 +73,7 @@ def read_classifier(
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError) as error:
+    except Exception as error:  # transformers', safetensors' and torch's have no common base
         raise InputError(f"no checkpoint {name}: {_reason(error)}") from error
     parts(model)  # which knows the families
     if getattr(config, "position_embedding_type", "absolute") != "absolute":
@@ -129,8 +129,8 @@ def _describe_head(model: PreTrainedModel, task: Task, labels: Sequence[str]) ->
 
 
 def _reason(error: Exception) -> str:
-    """transformers' first line, and what to do where only safetensors are missing."""
-    first = str(error).splitlines()[0]
+    """Why, and what to do where only safetensors are missing."""
+    first = reason(error)
     if "safetensors" not in first:
         return first
     return (
@@ -152,5 +152,7 @@ def write_checkpoint(
     that one."""
     if folder.resolve() == Path(source).resolve():
         raise InputError(f"{folder} is the checkpoint that is read: name another folder to write")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is no folder: name another one to write")
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

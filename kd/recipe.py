@@ -82,6 +82,11 @@ class Losses(Stage):
     relation: float = 0.0
     task: float = 0.5
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.temperature == 0:
+            raise ValueError("temperature must be above 0")
+
 
 @dataclass(frozen=True)
 class Distillation(Losses):
@@ -110,6 +115,8 @@ class Quantization(Losses):
             raise ValueError("bf16 does not hold the integers of quantization-aware training")
         if self.calibration_batches < 1:
             raise ValueError("calibration_batches must be at least 1")
+        if not 0 < self.percentile <= 100:
+            raise ValueError("percentile must be above 0 and at most 100")
 
 
 @dataclass(frozen=True)
@@ -196,29 +203,34 @@ def _make(kind: type[Made], entries: Any, where: str) -> Made:
     if not isinstance(entries, dict):
         raise InputError(f"{where} must be a table")
     known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
-    for name, value in entries.items():
+    for name in entries:
         if name not in known:
             raise InputError(
                 f"{where} has the unknown entry {name!r}: known are {', '.join(known)}"
             )
-        _check_type(value, known[name].default, f"{where}: {name}")
-    lists = {name: tuple(value) for name, value in entries.items() if isinstance(value, list)}
     try:
-        return kind(**entries | lists)
+        return kind(
+            **{
+                name: _typed(value, known[name].default, f"{where}: {name}")
+                for name, value in entries.items()
+            }
+        )
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
 
 
-def _check_type(value: Any, default: Any, where: str) -> None:
-    """A value has its default's type; no number in a recipe is negative."""
+def _typed(value: Any, default: Any, where: str) -> Any:
+    """A value in its default's type: TOML's 1 is a float where one is due, a list a tuple. No
+    number in a recipe is negative."""
     if type(default) is float and type(value) is int:
         value = float(value)
     if isinstance(default, tuple):
         if type(value) is not list or not all(type(x) is int and x >= 0 for x in value):
             raise InputError(f"{where} must be a list of whole numbers, not {value!r}")
-        return
+        return tuple(value)
     if isinstance(default, bool | int | float | str) and type(value) is not type(default):
         kind = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
         raise InputError(f"{where} must be {kind[type(default)]}, not {value!r}")
     if isinstance(value, int | float) and not 0 <= value < 2**31:
         raise InputError(f"{where} is {value!r}: it must not be negative, nor 2^31 or more")
+    return value

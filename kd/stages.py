@@ -11,7 +11,7 @@ from inhibi.kd.objectives import AlignObjective, DistillObjective, TaskObjective
 from inhibi.kd.run import Run
 from inhibi.kd.scalars import fit_scalars
 from inhibi.kd.shapes import compared_layers
-from inhibi.kd.student import load, make_student
+from inhibi.kd.student import load, make_student, use_dropout_of
 from inhibi.kd.training import train
 
 # Examples, and tokens of each, whose statistics set the initial gamma, alpha and beta (seconds).
@@ -85,11 +85,13 @@ def distill_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) 
     return load(run.folder / "distill")
 
 
-def finetune_stage(run: Run, student: PreTrainedModel) -> PreTrainedModel:
-    """Fine-tune the student on labels alone; with steps = 0 it is passed on."""
+def finetune_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> PreTrainedModel:
+    """Fine-tune the student on labels alone, with the teacher's dropout, as any encoder is; with
+    steps = 0 it is passed on."""
     if not run.recipe.finetune.steps:
         return student
     if not run.finished("finetune"):
         stage = run.recipe.finetune
+        use_dropout_of(teacher, student)
         train(run, "finetune", stage, TaskObjective(student, stage.consistency))
     return load(run.folder / "finetune")

@@ -41,7 +41,8 @@ def make_student(
     """A copy of the teacher, weights included, whose attention is the inhibitor (None: the
     teacher's own). layers: those that it takes, 0-based (None: all).
 
-    Dropout is off: the student learns to equal a deterministic teacher.
+    Dropout is off: the student learns to equal a deterministic teacher. Fine-tuning turns it on
+    again, see `use_dropout_of`.
     """
     student = copy.deepcopy(teacher)
     if layers is not None:
@@ -55,6 +56,17 @@ def make_student(
     if settings is not None:
         attach(student, settings)
     return student
+
+
+def use_dropout_of(teacher: PreTrainedModel, student: PreTrainedModel) -> None:
+    """Give the student the teacher's dropout of hidden states, everywhere, for fine-tuning on
+    labels: its config.json, and so whatever is loaded from it, stays without."""
+    config = teacher.config
+    # DistilBERT's name or BERT's.
+    name = "dropout" if hasattr(config, "dropout") else "hidden_dropout_prob"
+    for module in student.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = float(getattr(config, name))
 
 
 def load(path: str | Path) -> PreTrainedModel:
@@ -97,6 +109,13 @@ def reading(path: Path) -> Iterator[None]:
     except Exception as error:  # transformers', safetensors' and torch's have no common base
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path} is damaged or incomplete: {reason}") from error
+
+
+def reason(error: Exception) -> str:
+    """Why transformers could not load: its own first line, where it foresaw the error."""
+    if isinstance(error, OSError | ValueError) and str(error):
+        return str(error).splitlines()[0]
+    return f"it is damaged or incomplete ({error!r})"
 
 
 def attach(model: PreTrainedModel, settings: InhibitorSettings) -> None:

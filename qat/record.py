@@ -2,12 +2,13 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inhibi.engine.errors import InputError
-from inhibi.kd.data import Task, embedding_task, find_task
+from inhibi.kd.data import Task, embedding_task, find_task, local_file
 from inhibi.kd.files import sha256, write_json
 from inhibi.kd.own_data import own_task
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from inhibi.kd.recipe import Recipe
 
 SAME = (
-    *("task", "data", "pooling", "recipe_sha256", "seed", "trained_teacher", "text"),
+    *("task", "data", "examples", "pooling", "recipe_sha256", "seed", "trained_teacher", "text"),
     *(
         f"{role}{part}"
         for role in ("teacher", "student", "student_base")
@@ -30,6 +31,7 @@ def describe(chosen: argparse.Namespace, task: Task, recipe: "Recipe") -> dict[s
     return {
         "task": task.name,
         "data": _data(chosen, task) if chosen.train else None,
+        "examples": _examples(chosen, task, recipe) if chosen.task else None,
         "pooling": task.pooling,
         **_checkpoint("teacher", chosen.teacher),
         **_checkpoint("student", chosen.student),
@@ -39,7 +41,7 @@ def describe(chosen: argparse.Namespace, task: Task, recipe: "Recipe") -> dict[s
         "held_back": recipe.held_back,
         "seed": recipe.seed,
         "trained_teacher": chosen.trained_teacher,
-        "text": {Path(file).name: sha256(Path(file)) for file in chosen.text},
+        "text": _texts(chosen.text),
         "versions": {name: metadata.version(name) for name in PACKAGES},
     }
 
@@ -57,6 +59,23 @@ def _data(chosen: argparse.Namespace, task: Task) -> dict[str, Any]:
         "texts": len(task.columns),
         "labels": task.labels and list(task.labels),
     }
+
+
+def _examples(chosen: argparse.Namespace, task: Task, recipe: "Recipe") -> dict[str, str]:
+    """Hashes of the task's own files and of those that the recipe takes sentences from, by task and
+    split; empty where they come from the hub."""
+    read = [(task, "train"), (task, task.validation[0])]
+    read += [(find_task(recipe.texts_from), "train")] if recipe.texts_from else []
+    files = {f"{of.name} {split}": local_file(of, split, chosen.data_dir) for of, split in read}
+    return {name: sha256(file) for name, file in files.items() if file}
+
+
+def _texts(files: Sequence[str]) -> dict[str, str]:
+    """Hashes by the files' names. Raises `InputError` where two have the same."""
+    made = {Path(file).name: sha256(Path(file)) for file in files}
+    if len(made) < len(files):
+        raise InputError("two of the --text files have one name: give each its own")
+    return made
 
 
 def _file(name: str) -> dict[str, str]:
@@ -103,12 +122,18 @@ def open_run(folder: Path, description: dict[str, Any], resume: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(file, description)
         return
+    check_same(folder, description)
+
+
+def check_same(folder: Path, description: dict[str, Any]) -> None:
+    """`InputError` where the run was started with something else, or with texts in another order:
+    examples are drawn in it. What its run.json does not say is not compared."""
     before = read(folder)
     for name in SAME:
-        if before.get(name) != description[name]:
+        if name in before and json.dumps(before[name]) != json.dumps(description[name]):
             raise InputError(
                 f"{folder} was started with {name} {before.get(name)}, not {description[name]}: "
-                "continue with the same arguments, or name another --out"
+                "continue with the same arguments, or name another folder"
             )
 
 

@@ -70,6 +70,7 @@ def calibrate(student: QuantStudent, inputs: Iterable[dict[str, Tensor]]) -> Non
     """Set every activation scale from the percentile over these batches.
 
     What an activation function reads below FLAT is counted as FLAT: it needs no steps of its own.
+    Padding is counted with the tokens; batches of similar lengths have little of it.
     """
     student.train()
     lookups = [module for module in student.modules() if isinstance(module, QuantLookup)]

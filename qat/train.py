@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inhibi.engine.cli import Parser
+from inhibi.engine.cli import Parser, seed
 from inhibi.engine.errors import MissingExtra, command
 from inhibi.kd.files import room_in
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from inhibi.kd.data import Task
+    from inhibi.kd.recipe import Recipe
     from inhibi.kd.run import Run
 
 DESCRIPTION = """\
@@ -93,7 +94,7 @@ def options(argv: list[str] | None) -> argparse.Namespace:
         action="store_true",
         help="the teacher is fine-tuned for the task: leave the recipe's stage teacher out",
     )
-    add("--seed", type=int, metavar="N", help="instead of the recipe's")
+    add("--seed", type=seed, metavar="N", help="instead of the recipe's")
     end = parser.add_mutually_exclusive_group()
     end.add_argument(
         "--no-qat",
@@ -146,7 +147,6 @@ def run_stages(chosen: argparse.Namespace) -> None:
     """All stages of a run, skipping the finished ones."""
     from inhibi.kd import processes
     from inhibi.kd.data import embedding_task, find_task
-    from inhibi.kd.recipe import read_recipe
     from inhibi.kd.run import Run, shared_tokenizer
     from inhibi.qat.record import describe, open_run
     from inhibi.qat.stage import calibration_stage, qat_stage
@@ -159,11 +159,7 @@ def run_stages(chosen: argparse.Namespace) -> None:
         task = embedding_task(chosen.pooling)
     else:
         task = find_task(chosen.task)
-    recipe = read_recipe(chosen.recipe)
-    if chosen.seed is not None:
-        recipe = replace(recipe, seed=chosen.seed)
-    if chosen.trained_teacher:
-        recipe = replace(recipe, teacher=replace(recipe.teacher, steps=0))
+    recipe = chosen_recipe(chosen)
     run = Run(
         folder=Path(chosen.out),
         recipe=recipe,
@@ -190,6 +186,18 @@ def run_stages(chosen: argparse.Namespace) -> None:
         print(f"done: export-onnx {run.folder} -o student.onnx")
 
 
+def chosen_recipe(chosen: argparse.Namespace) -> "Recipe":
+    """The recipe with what other options change in it. Raises `InputError`."""
+    from inhibi.kd.recipe import read_recipe
+
+    recipe = read_recipe(chosen.recipe)
+    if chosen.seed is not None:
+        recipe = replace(recipe, seed=chosen.seed)
+    if chosen.trained_teacher:
+        recipe = replace(recipe, teacher=replace(recipe.teacher, steps=0))
+    return recipe
+
+
 def read_table(chosen: argparse.Namespace) -> "tuple[Task, dict[str, Dataset]]":
     """The user's own task and its examples by split. Raises `InputError`."""
     from inhibi.kd.own_data import Columns, read_own
@@ -209,7 +217,7 @@ def float_stages(run: "Run", checkpoint: str) -> "tuple[PreTrainedModel, PreTrai
     agnostic = run.recipe.task_agnostic
     teacher = run.load_teacher(checkpoint) if agnostic else teacher_stage(run, checkpoint)
     student = distill_stage(run, teacher, align_stage(run, teacher))
-    return teacher, finetune_stage(run, student)
+    return teacher, finetune_stage(run, teacher, student)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from inhibi.eval.glue import main
 from inhibi.eval.labels import label_ids
 from inhibi.eval.metrics import metrics
 from inhibi.export.graph import build, write
-from inhibi.kd.data import TASKS, Task, find_task
+from inhibi.kd.data import TASKS, Task, find_task, load_split
 from inhibi.kd.files import sha256
 
 TEXTS = (Path(__file__).parent / "sentences.txt").read_text("utf-8").splitlines()[:40]
@@ -241,6 +241,25 @@ def test_a_text_that_is_cut_is_counted(model: Model, evaluate: Evaluate) -> None
     path = model("sst2")
     (found,) = evaluate("sst2", path, "--max-length", "4")
     assert any("longer than what was read" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize("task", ["sst2", "stsb"])
+@pytest.mark.parametrize("label", [None, "positive", float("nan"), 2, -1, 0.5])
+def test_labels_that_are_none_are_refused(task: str, label: object, tmp_path: Path) -> None:
+    file = tmp_path / "glue" / task / "validation.parquet"
+    file.parent.mkdir(parents=True)
+    columns = {name: ["a"] for name in find_task(task).columns}
+    parquet.write_table(pa.table(columns | {"label": pa.array([label])}), file)
+    if task == "stsb" and label in (2, -1, 0.5):
+        assert load_split(find_task(task), "validation", str(tmp_path))["label"][0] == label
+        return
+    with pytest.raises(InputError, match=f"{task} validation has the label .*: labels are "):
+        load_split(find_task(task), "validation", str(tmp_path))
+
+
+def test_a_correlation_of_one_example_is_0(model: Model, evaluate: Evaluate) -> None:
+    (found,) = evaluate("stsb", model("stsb"), "--limit", "1")
+    assert found["metrics"] == {"pearson": 0.0, "spearmanr": 0.0}
 
 
 def test_mistakes_are_one_line(

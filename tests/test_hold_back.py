@@ -114,6 +114,15 @@ def test_the_same_examples_are_held_back_always() -> None:
 
 
 def test_pairs_are_held_back_one_by_one() -> None:
-    rows = Dataset.from_dict({"sentence1": ["a"] * 10, "sentence2": ["b"] * 10, "label": [0] * 10})
+    second = [f"b {i}" for i in range(10)]
+    rows = Dataset.from_dict({"sentence1": ["a"] * 10, "sentence2": second, "label": [0] * 10})
     kept, held = hold_back(rows, find_task("rte"), 0.3)
     assert (len(kept), len(held)) == (7, 3)
+
+
+def test_equal_pairs_are_held_back_together() -> None:
+    second = ["b"] * 10 + ["c"] * 10
+    rows = Dataset.from_dict({"sentence1": ["a"] * 20, "sentence2": second, "label": [0] * 20})
+    kept, held = hold_back(rows, find_task("rte"), 0.05)  # draws one of the twenty
+    assert sorted([len(kept), len(held)]) == [10, 10]
+    assert not set(kept["sentence2"]) & set(held["sentence2"])

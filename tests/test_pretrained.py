@@ -1,5 +1,7 @@
 """Pretrained checkpoints: heads are matched by label names; students, other families refused."""
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from inhibi.engine.errors import InputError
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.data import find_task
 from inhibi.kd.examples import label_ids
-from inhibi.kd.predict import logits
+from inhibi.kd.predict import load_tokenizer, logits
 from inhibi.kd.pretrained import load_pretrained
 from inhibi.kd.student import make_student
 
@@ -55,6 +57,39 @@ def test_a_student_is_no_teacher(tmp_path: Path) -> None:
     save_teacher(tmp_path, make_student(tiny_bert(), InhibitorSettings()))
     with pytest.raises(InputError, match="is an inhibitor student"):
         load_pretrained(str(tmp_path), SST2, trained=False)
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def change(file: Path, **entries: object) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | entries))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: truncate(folder / "model.safetensors"),
+        lambda folder: (folder / "model.safetensors").write_bytes(b""),
+        lambda folder: truncate(folder / "config.json"),
+        lambda folder: change(folder / "config.json", id2label={"1": "a", "2": "b"}),
+        lambda folder: change(folder / "config.json", hidden_size="wide"),
+    ],
+)
+def test_a_damaged_teacher_is_one_line(damage: Callable[[Path], None], tmp_path: Path) -> None:
+    save_teacher(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(InputError, match=f"no checkpoint {tmp_path}: "):
+        load_pretrained(str(tmp_path), SST2, trained=False)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]"])
+def test_a_damaged_tokenizer_is_one_line(content: str, tmp_path: Path) -> None:
+    tiny_tokenizer().save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").write_text(content)
+    with pytest.raises(InputError, match=f"no tokenizer at {tmp_path}: "):
+        load_tokenizer(tmp_path)
 
 
 def test_other_families_are_refused(tmp_path: Path) -> None:

@@ -21,10 +21,12 @@ from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
 from inhibi.engine import load
+from inhibi.engine.errors import InputError
 from inhibi.export import cli as export_cli
 from inhibi.kd.attention import InhibitorSettings
 from inhibi.kd.predict import load_tokenizer, logits
 from inhibi.kd.student import make_student
+from inhibi.qat import record
 from inhibi.qat import student as qat_student
 from inhibi.qat import train as qat_train
 
@@ -147,6 +149,11 @@ def test_a_run_is_not_overwritten_or_continued_with_other_arguments(
     changed = arguments(inputs, run, "--resume")
     changed[changed.index(str(inputs / "recipe.toml"))] = str(other)
     assert "was started with recipe_sha256" in fails(changed)
+    shutil.copytree(inputs / "data", other.parent / "changed")
+    file = other.parent / "changed" / "glue" / "sst2" / "train.parquet"
+    parquet.write_table(parquet.read_table(file).slice(1), file)
+    changed = [*arguments(inputs, run, "--resume"), "--data-dir", str(inputs / "changed")]
+    assert "was started with examples" in fails(changed)
 
 
 @pytest.fixture
@@ -195,7 +202,29 @@ def test_mistakes_are_one_line(inputs: Path, tmp_path: Path, fails: Callable[...
         recipe.write_text(content)
         assert message in fails(with_("--recipe", str(recipe)))
     assert "no text file" in fails([*good, "--text", str(tmp_path / "none.parquet")])
+    for seed in ("-1", "2147483648", "one"):
+        assert "is no whole number from 0 to 2^31 - 1" in fails([*good, f"--seed={seed}"])
+    same = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        table = pa.table({"text": [f"a film {i}" for i in range(20)]})
+        parquet.write_table(table, tmp_path / folder / "train.parquet")
+        same += ["--text", str(tmp_path / folder / "train.parquet")]
+    assert "two of the --text files have one name" in fails([*good, *same])
     assert not (tmp_path / "run").exists()
+
+
+def test_what_a_run_began_with_is_compared(tmp_path: Path) -> None:
+    """The order of texts, too: examples are drawn in it. Not what an older run.json lacks."""
+    found = dict.fromkeys(record.SAME) | {"text": {"a": "1", "b": "2"}}
+    record.open_run(tmp_path / "run", found | {"task": "sst2"}, resume=False)
+    again = found | {"task": "sst2"}
+    record.open_run(tmp_path / "run", again, resume=True)
+    for other in ({"text": {"b": "2", "a": "1"}}, {"seed": 1}, {"examples": {"sst2 train": "3"}}):
+        with pytest.raises(InputError, match=f"was started with {next(iter(other))}"):
+            record.open_run(tmp_path / "run", again | other, resume=True)
+    (tmp_path / "run" / "run.json").write_text('{"task": "sst2"}')
+    record.open_run(tmp_path / "run", again, resume=True)
 
 
 @pytest.fixture

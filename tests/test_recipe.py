@@ -54,6 +54,9 @@ def test_one_task_agnostic_student_serves_all_tasks() -> None:
         ("layers = [3, 1]", "layers must increase"),
         ("layers = [1, 1]", "layers must increase"),
         ("seed = [1]", "seed must be a whole number"),
+        ("[distill]\ntemperature = 0", "temperature must be above 0"),
+        ("[qat]\npercentile = 0", "percentile must be above 0 and at most 100"),
+        ("[qat]\npercentile = 100.1", "percentile must be above 0 and at most 100"),
     ],
 )
 def test_mistakes(content: str, message: str, tmp_path: Path) -> None:
@@ -61,6 +64,12 @@ def test_mistakes(content: str, message: str, tmp_path: Path) -> None:
     file.write_text(content)
     with pytest.raises(InputError, match=message):
         read_recipe(file)
+
+
+def test_whole_numbers_are_floats_where_those_are_due(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text("[inhibitor]\ngamma = 1\n[distill]\ntask = 2\n")
+    recipe = read_recipe(tmp_path / "r.toml")
+    assert [type(x) for x in (recipe.inhibitor.gamma, recipe.distill.task)] == [float, float]
 
 
 def test_layers(tmp_path: Path) -> None:

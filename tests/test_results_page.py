@@ -80,7 +80,7 @@ def test_runs_name_their_recipe_whether_it_has_changed_since_and_their_student(
     assert "| best 1 | `cdcdcdcdcdcd` (former) | `efefefefefef` | teacher 100" in made
 
 
-@pytest.mark.parametrize("what", ["recipe_sha256", "max_length"])
+@pytest.mark.parametrize("what", ["recipe_sha256", "max_length", "text"])
 def test_runs_of_different_experiments_are_not_averaged(what: str, tmp_path: Path) -> None:
     (one, *_) = grid()
     save(tmp_path, [one, one | {"seed": 5, what: 128}])

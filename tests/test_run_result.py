@@ -149,8 +149,12 @@ def test_agreement_of_logits() -> None:
 
 
 @pytest.fixture
-def arguments(tmp_path: Path) -> Callable[..., list[str]]:
+def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """The grid's command line for these recipes."""
+    monkeypatch.delenv("INHIBI_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    Path("checkpoint").mkdir()
+    Path("checkpoint/model.safetensors").write_bytes(b"weights")
 
     def made(*recipes: str) -> list[str]:
         return [
@@ -185,6 +189,8 @@ def test_e0_comes_first_and_teaches_the_others(
     assert "--student other" in again["sst2 e1-0 train"]
     with pytest.raises(InputError, match="add e0"):
         steps(arguments("e2"))
+    with pytest.raises(InputError, match="unknown task 'sst3'"):
+        steps([*arguments("e0"), "--task", "sst3"])
 
 
 def _words(step: experiments.Training | experiments.Scoring) -> str:
@@ -234,13 +240,19 @@ def test_what_another_recipe_of_the_name_made_is_not_taken(
     train, score, *_ = steps(arguments("e0"))
     train.written.parent.mkdir(parents=True)
     train.written.write_text("{}")
-    (train.run / "run.json").write_text(json.dumps({"recipe_sha256": "another"}))
-    with pytest.raises(InputError, match=r"run\.json was made by another recipe"):
-        assert train.done
+    begun = {"task": "sst2", "recipe_sha256": read_recipe("e0").sha256}
+    for other in ({"recipe_sha256": "another"}, {"teacher_sha256": "another"}):
+        (train.run / "run.json").write_text(json.dumps(begun | other))
+        with pytest.raises(InputError, match=f"started with {next(iter(other))} another, not"):
+            assert train.done
     assert not score.done
     with pytest.raises(SystemExit):
         experiments.main([*arguments("e0"), "--plan"])
-    assert "move it away" in capsys.readouterr().err
+    assert "name another" in capsys.readouterr().err
+    score.written.parent.mkdir(parents=True)
+    score.written.write_text(json.dumps({"recipe_sha256": "another"}))
+    with pytest.raises(InputError, match="made by another recipe of this name: move it away"):
+        assert score.done
 
 
 def test_another_runs_score_is_made_again(arguments: Callable[..., list[str]]) -> None:
@@ -277,7 +289,7 @@ def test_what_is_done_is_left_out_and_what_began_continues(
 ) -> None:
     grid = steps(arguments("e0"))
     first, _, second, *_ = grid
-    made_by = json.dumps({"recipe_sha256": read_recipe("e0").sha256})
+    made_by = json.dumps({"task": "sst2", "recipe_sha256": read_recipe("e0").sha256})
     for run in (first.run, second.run):
         run.mkdir(parents=True)
         (run / "run.json").write_text(made_by)

@@ -213,6 +213,18 @@ def test_a_file_that_is_no_output_of_ours_is_not_touched(
     assert (tmp_path / "out.csv").read_bytes() == content
 
 
+@pytest.mark.parametrize("name", ["in.csv", "IN.CSV", "in.parquet"])
+def test_a_table_without_its_column_is_not_read_as_lines(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text("id,review\n1,good\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["--file", str(tmp_path / name)])
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.out) == (2, "")
+    assert f"{name} is a table: name its column with --text-column" in shown.err
+
+
 def test_answers_of_another_model_are_not_continued(
     table: Path, tmp_path: Path, infer: Infer
 ) -> None:

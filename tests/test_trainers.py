@@ -10,7 +10,7 @@ import pytest
 import torch
 from datasets import Dataset
 from safetensors.torch import save_file
-from tiny_teacher import save_teacher, tiny_bert, tiny_tokenizer
+from tiny_teacher import save_teacher, tiny_bert, tiny_distilbert, tiny_tokenizer
 
 from inhibi.engine.errors import InputError
 from inhibi.kd import stages, training
@@ -91,8 +91,33 @@ def test_the_recipe_says_how_much_consistency_counts(
     run = Run(tmp_path / "run", recipe, task, None, (), tiny_tokenizer())
     save_teacher(tmp_path / "teacher")
     stages.teacher_stage(run, str(tmp_path / "teacher"))
-    stages.finetune_stage(run, tiny_bert())
+    stages.finetune_stage(run, tiny_bert(), tiny_bert())
     assert found == [("teacher", 1.0), ("finetune", 2.0)]
+
+
+def test_students_are_fine_tuned_with_the_teachers_dropout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two passes differ, as a teacher's do: consistency has something to hold together."""
+    objectives = []
+    monkeypatch.setattr(stages, "load", lambda folder: None)
+    monkeypatch.setattr(stages, "train", lambda run, name, stage, made: objectives.append(made))
+    recipe = Recipe(finetune=Finetuning(steps=1, consistency=50.0))
+    run = Run(tmp_path, recipe, find_task("sst2"), None, (), tiny_tokenizer())
+    for teacher in (tiny_bert(), tiny_distilbert()):
+        student = make_student(teacher, InhibitorSettings())
+        assert {m.p for m in student.modules() if isinstance(m, torch.nn.Dropout)} == {0.0}
+        stages.finetune_stage(run, teacher, student)
+        assert {m.p for m in student.modules() if isinstance(m, torch.nn.Dropout)} == {0.1}
+        assert student.config.to_dict().get("hidden_dropout_prob", 0.0) == 0.0
+        objective = objectives.pop().train()
+        rows = {"input_ids": torch.tensor([[2, 5, 6, 3]]), "attention_mask": torch.ones(1, 4)}
+        torch.manual_seed(0)
+        with torch.no_grad():
+            loss = objective(labels=torch.tensor([0]), **rows)
+            objective.consistency = 1e-9  # two passes as well
+            torch.manual_seed(0)
+            assert loss > objective(labels=torch.tensor([0]), **rows) + 1e-3
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # inside torch

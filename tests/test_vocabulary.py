@@ -231,6 +231,8 @@ def test_mistakes_are_one_line(inputs: Path, tmp_path: Path, fails: Callable[...
     assert "width is 24, 48 is more" in fails(*shrink, "--hidden", 48)
     assert "positions is 40, 64 is more" in fails(*shrink, "--tokens", 64)
     assert not out.exists()
+    assert "own.csv is no folder" in fails("shrink", whole, "-o", table, "--layers", 1)
+    assert table.read_text().startswith("text,label")
 
 
 def test_texts_without_words_are_refused() -> None:
