@@ -135,12 +135,14 @@ class DistillObjective(Objective):
             for project, a, layer in zip(self.projections, made[1][1:], self.layers, strict=True)
         ]
         w = self.weights
-        return (
+        loss = (
             w.soft * self._soft_loss(made[0], goal[0])
             + w.hidden * torch.stack(hidden).sum()
-            + w.relation * relation_loss(made[1][-1], goal[1][-1], valid)
             + w.task * task_loss(made[0], labels)
         )
+        if w.relation:
+            loss = loss + w.relation * relation_loss(made[1][-1], goal[1][-1], valid)
+        return loss
 
     def _soft_loss(self, made: Tensor, goal: Tensor) -> Tensor:
         if getattr(self.model.config, "pooling", None):

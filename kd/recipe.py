@@ -124,13 +124,14 @@ class Recipe:
     """Everything that decides a run besides its data and its teacher. max_length: in tokens.
 
     attention: "inhibitor", or "dot_product" for a student that keeps the teacher's. held_back: the
-    share of the training examples that no stage trains on, and every stage is scored on; with 0
-    stages are scored on the validation split. task_agnostic (E1): align and distill use the
-    checkpoint as it came and unlabelled texts alone; then `finetune` trains the student on the
-    task, and it is its own teacher in `qat`. layers: the teacher's layers (0-based) that the
-    student takes or, where it has a checkpoint of its own, is compared with; see
-    `inhibi.kd.shapes`. texts_from: a task with single texts (imdb), of whose training split the
-    sentences are unlabelled texts besides those of --text files.
+    share of the training examples that no stage trains on (but as unlabelled texts, where
+    texts_from is their own task), and every stage is scored on; with 0 stages are scored on the
+    validation split. task_agnostic (E1): align and distill use the checkpoint as it came and
+    unlabelled texts alone; then `finetune` trains the student on the task, and it is its own
+    teacher in `qat`. layers: the teacher's layers (0-based) that the student takes or, where it has
+    a checkpoint of its own, is compared with; see `inhibi.kd.shapes`. texts_from: a task with
+    single texts (imdb), of whose training split the sentences are unlabelled texts besides those of
+    --text files.
     """
 
     seed: int = 0

@@ -26,8 +26,9 @@ from inhibi.kd.losses import (
     soft_loss,
     task_loss,
 )
-from inhibi.kd.objectives import TaskObjective
-from inhibi.kd.recipe import Finetuning, Recipe, Stage
+from inhibi.kd.objectives import DistillObjective, TaskObjective
+from inhibi.kd.predict import answer
+from inhibi.kd.recipe import Distillation, Finetuning, Recipe, Stage
 from inhibi.kd.run import Run
 from inhibi.kd.student import make_student
 from inhibi.kd.trainer import BatchTrainer, scalars, speed_up
@@ -178,6 +179,20 @@ def test_relations_are_cosines_between_valid_tokens() -> None:
     made = torch.tensor([[[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 5.0, 0.0]]])  # 1 r / r 1
     assert relation_loss(made, goal, valid).item() == pytest.approx(2 * 0.5 / 2)
     assert relation_loss(7 * goal, goal, valid).item() == pytest.approx(0)
+
+
+def test_relations_count_by_their_weight() -> None:
+    teacher, student = tiny_bert(), tiny_bert(seed=1)
+    ids = torch.tensor([[2, 5, 6, 3], [2, 7, 3, 0]])
+    batch = {"input_ids": ids, "attention_mask": (ids > 0).long(), "labels": torch.tensor([0, 1])}
+    losses = [
+        DistillObjective(student, teacher, Distillation(relation=weight), (0, 1))(**batch).item()
+        for weight in (0.0, 3.0)
+    ]
+    made, goal = (answer(model, {**batch})[1][-1] for model in (student, teacher))
+    relation = relation_loss(made, goal, ids > 0).item()
+    assert losses[1] - losses[0] == pytest.approx(3 * relation, rel=1e-4)
+    assert relation > 0.01
 
 
 def test_alignment_sees_the_contexts_that_the_student_computes() -> None:
