@@ -20,13 +20,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.accuracy import COMPARATOR
 from benchmarks.run_result import read_stages
 from inhibi.engine.errors import InputError, command
 from inhibi.kd.data import find_task
 from inhibi.kd.recipe import Recipe, read_recipe
-from inhibi.qat.record import check_same, describe
+from inhibi.qat.record import ROLES, check_same, describe
 from inhibi.qat.train import chosen_recipe
 from inhibi.qat.train import options as training_options
 
@@ -49,14 +50,25 @@ class Training(Step):
         """Whether it was, with these arguments. Raises `InputError`."""
         if not self.written.is_file():
             return False
-        chosen = training_options(list(self.arguments))
-        check_same(self.run, describe(chosen, find_task(chosen.task), chosen_recipe(chosen)))
+        check_same(self.run, _described(self.arguments))
         return True
 
     def command(self) -> list[str]:
         """Resumes where the run has begun."""
         begun = (self.run / "run.json").is_file()
         return [sys.executable, "-m", TRAIN, *self.arguments, *["--resume"] * begun]
+
+
+def _described(arguments: Sequence[str]) -> dict[str, Any]:
+    """What qat-train notes of a run; nothing of checkpoints that are on the hub or gone."""
+    chosen = training_options(list(arguments))
+    named = {role: getattr(chosen, role) for role in ROLES}
+    absent = tuple(role for role, path in named.items() if path and not Path(path).is_dir())
+    for role in absent:
+        setattr(chosen, role, None)
+    made = describe(chosen, find_task(chosen.task), chosen_recipe(chosen))
+    unknown = {f"{role}{part}" for role in absent for part in ("", "_sha256", "_revision")}
+    return {name: value for name, value in made.items() if name not in unknown}
 
 
 @dataclass(frozen=True)

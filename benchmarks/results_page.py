@@ -58,10 +58,11 @@ its own dot-product attention, the comparator; e1, e2 and best are inhibitors
   its minutes count that student's for each. On other tasks e1 and best start from such a student;
   their minutes are those after it. So the deviations and intervals of both are those of what comes
   after it.
-* Three recipes were changed after former versions of them had been scored on validation: SST-2's e0
-  (R-Drop came, steps changed) and best (IMDB's sentences, whole sentences, more joined texts, more
-  steps), and glue/best, which had fallen short on pairs of sentences. What to change in glue/best
-  was decided on held-back examples alone. The results of former versions are deleted; git has them.
+* Four recipes were changed after former versions of them had been scored on validation: SST-2's e0
+  (R-Drop came, steps changed), e1 (`scalar_rate`; dropout in fine-tuning, which had none) and best
+  (IMDB's sentences, whole sentences, more joined texts, more steps), and glue/best, which had
+  fallen short on pairs of sentences. What to change in glue/best was decided on held-back examples
+  alone. Results of former versions are deleted (git has them) or marked as former under "Runs".
 * SST-2's e2 and best, and the embeddings, were made before gamma, alpha and beta had a rate of
   their own (`scalar_rate`); the other recipes of inhibitors have it, results marked as former not.
 * µJ: estimated energy of one validation example, 45 nm, weights read from DRAM for each

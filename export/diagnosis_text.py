@@ -75,7 +75,7 @@ def _answers(made: Diagnosis, name: str, labels: Sequence[float] | None) -> dict
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Pearson's; 0, as glue-eval has it, where one of them is constant: it has none."""
-    return float(np.corrcoef(a, b)[0, 1]) if a.std() and b.std() else 0.0
+    return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) and np.ptp(b) else 0.0
 
 
 def _finite(db: float) -> float | None:

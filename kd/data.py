@@ -90,7 +90,7 @@ def load_split(task: Task, split: str, data_dir: str | None = None) -> "Dataset"
     missing = [name for name in (*task.columns, "label") if name not in rows.column_names]
     if missing:
         raise InputError(f"{task.name} {split} has no column {', '.join(missing)}")
-    for label in rows["label"]:
+    for label in rows["label"][:]:  # a column alone is read row by row
         if not _is_label(label, task):
             wanted = f"whole numbers from 0 to {len(task.labels) - 1}" if task.labels else "numbers"
             raise InputError(f"{task.name} {split} has the label {label!r}: labels are {wanted}")

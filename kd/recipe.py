@@ -209,13 +209,12 @@ def _make(kind: type[Made], entries: Any, where: str) -> Made:
             raise InputError(
                 f"{where} has the unknown entry {name!r}: known are {', '.join(known)}"
             )
+    typed = {
+        name: _typed(value, known[name].default, f"{where}: {name}")
+        for name, value in entries.items()
+    }
     try:
-        return kind(
-            **{
-                name: _typed(value, known[name].default, f"{where}: {name}")
-                for name, value in entries.items()
-            }
-        )
+        return kind(**typed)
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
 

@@ -86,8 +86,8 @@ def distill_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) 
 
 
 def finetune_stage(run: Run, teacher: PreTrainedModel, student: PreTrainedModel) -> PreTrainedModel:
-    """Fine-tune the student on labels alone, with the teacher's dropout, as any encoder is; with
-    steps = 0 it is passed on."""
+    """Fine-tune the student on labels alone, with dropout, as any encoder is; with steps = 0 it is
+    passed on."""
     if not run.recipe.finetune.steps:
         return student
     if not run.finished("finetune"):

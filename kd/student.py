@@ -59,8 +59,8 @@ def make_student(
 
 
 def use_dropout_of(teacher: PreTrainedModel, student: PreTrainedModel) -> None:
-    """Give the student the teacher's dropout of hidden states, everywhere, for fine-tuning on
-    labels: its config.json, and so whatever is loaded from it, stays without."""
+    """Dropout for fine-tuning on labels, everywhere at the teacher's rate of hidden states. The
+    student's config.json, and so whatever is loaded from it, stays without."""
     config = teacher.config
     # DistilBERT's name or BERT's.
     name = "dropout" if hasattr(config, "dropout") else "hidden_dropout_prob"

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,10 @@ from inhibi.kd.own_data import own_task
 if TYPE_CHECKING:
     from inhibi.kd.recipe import Recipe
 
+ROLES = ("teacher", "student", "student_base")  # of checkpoints that a run is given
 SAME = (
     *("task", "data", "examples", "pooling", "recipe_sha256", "seed", "trained_teacher", "text"),
-    *(
-        f"{role}{part}"
-        for role in ("teacher", "student", "student_base")
-        for part in ("", "_sha256", "_revision")
-    ),
+    *(f"{role}{part}" for role in ROLES for part in ("", "_sha256", "_revision")),
 )
 PACKAGES = ("inhibi", "torch", "transformers", "brevitas", "datasets")
 
@@ -31,7 +29,7 @@ def describe(chosen: argparse.Namespace, task: Task, recipe: "Recipe") -> dict[s
     return {
         "task": task.name,
         "data": _data(chosen, task) if chosen.train else None,
-        "examples": _examples(chosen, task, recipe) if chosen.task else None,
+        "examples": _examples(chosen, task, recipe),
         "pooling": task.pooling,
         **_checkpoint("teacher", chosen.teacher),
         **_checkpoint("student", chosen.student),
@@ -62,12 +60,16 @@ def _data(chosen: argparse.Namespace, task: Task) -> dict[str, Any]:
 
 
 def _examples(chosen: argparse.Namespace, task: Task, recipe: "Recipe") -> dict[str, str]:
-    """Hashes of the task's own files and of those that the recipe takes sentences from, by task and
-    split; empty where they come from the hub."""
-    read = [(task, "train"), (task, task.validation[0])]
+    """Hashes of the task's own files and of the one that the recipe takes sentences from, by task
+    and split: of those that are there and not on the hub. What a run needs it has checked."""
+    read = [(task, "train"), (task, task.validation[0])] if chosen.task else []
     read += [(find_task(recipe.texts_from), "train")] if recipe.texts_from else []
-    files = {f"{of.name} {split}": local_file(of, split, chosen.data_dir) for of, split in read}
-    return {name: sha256(file) for name, file in files.items() if file}
+    made: dict[str, str] = {}
+    for of, split in read:
+        with suppress(InputError):
+            file = local_file(of, split, chosen.data_dir)
+            made |= {f"{of.name} {split}": sha256(file)} if file else {}
+    return made
 
 
 def _texts(files: Sequence[str]) -> dict[str, str]:
@@ -127,10 +129,12 @@ def open_run(folder: Path, description: dict[str, Any], resume: bool) -> None:
 
 def check_same(folder: Path, description: dict[str, Any]) -> None:
     """`InputError` where the run was started with something else, or with texts in another order:
-    examples are drawn in it. What its run.json does not say is not compared."""
+    examples are drawn in it. What only one of them says is not compared."""
     before = read(folder)
     for name in SAME:
-        if name in before and json.dumps(before[name]) != json.dumps(description[name]):
+        if name in before.keys() & description and json.dumps(before[name]) != json.dumps(
+            description[name]
+        ):
             raise InputError(
                 f"{folder} was started with {name} {before.get(name)}, not {description[name]}: "
                 "continue with the same arguments, or name another folder"

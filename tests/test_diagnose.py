@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tiny_quantized import TEXTS, batch, quantized
@@ -18,7 +19,7 @@ from inhibi.engine.session import open_session
 from inhibi.engine.text import Tokenizer
 from inhibi.export import cli as export_cli
 from inhibi.export.diagnosis import Diagnosis, Noise
-from inhibi.export.diagnosis_text import text
+from inhibi.export.diagnosis_text import _correlation, text
 from inhibi.export.graph import build, write
 from inhibi.export.side_by_side import diagnose
 from inhibi.export.student import integer_student
@@ -121,6 +122,14 @@ def test_z_that_lets_all_through_or_blocks_all(healthy: QuantStudent, tmp_path: 
     assert through.blocked < 0.2 * through.values
     tokens = [len(tiny_tokenizer()(text)["input_ids"]) for text in TEXTS]
     assert through.pairs == 4 * sum(n * n for n in tokens)
+
+
+def test_a_correlation_of_equal_answers_is_0() -> None:
+    """Their deviation is not quite 0 in float32."""
+    labels = np.arange(7.0)
+    assert _correlation(np.full(7, 0.1, np.float32), labels) == 0
+    assert _correlation(labels.astype(np.float32), np.full(7, 2.9)) == 0
+    assert _correlation(-2 * labels, labels) == pytest.approx(-1)
 
 
 def test_signal_to_noise() -> None:

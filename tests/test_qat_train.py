@@ -24,6 +24,7 @@ from inhibi.engine import load
 from inhibi.engine.errors import InputError
 from inhibi.export import cli as export_cli
 from inhibi.kd.attention import InhibitorSettings
+from inhibi.kd.data import find_task
 from inhibi.kd.predict import load_tokenizer, logits
 from inhibi.kd.student import make_student
 from inhibi.qat import record
@@ -225,6 +226,23 @@ def test_what_a_run_began_with_is_compared(tmp_path: Path) -> None:
             record.open_run(tmp_path / "run", again | other, resume=True)
     (tmp_path / "run" / "run.json").write_text('{"task": "sst2"}')
     record.open_run(tmp_path / "run", again, resume=True)
+
+
+def test_files_of_examples_are_hashed_where_they_are(inputs: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text("texts_from = 'imdb'\n")
+    chosen = qat_train.options([*arguments(inputs, tmp_path), "--recipe", str(recipe)])
+
+    def named() -> list[str]:
+        made = record.describe(chosen, find_task(chosen.task), qat_train.chosen_recipe(chosen))
+        return list(made["examples"])
+
+    assert named() == ["sst2 train", "sst2 validation"]
+    shutil.copytree(inputs / "data", tmp_path / "data")
+    chosen.data_dir = str(tmp_path / "data")
+    (tmp_path / "data" / "imdb").mkdir()
+    (tmp_path / "data" / "imdb" / "train.parquet").write_bytes(b"reviews")
+    assert named() == ["sst2 train", "sst2 validation", "imdb train"]
 
 
 @pytest.fixture

@@ -62,8 +62,9 @@ def test_one_task_agnostic_student_serves_all_tasks() -> None:
 def test_mistakes(content: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(content)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as caught:
         read_recipe(file)
+    assert str(caught.value).count(str(file)) == 1
 
 
 def test_whole_numbers_are_floats_where_those_are_due(tmp_path: Path) -> None:

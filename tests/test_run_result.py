@@ -255,6 +255,24 @@ def test_what_another_recipe_of_the_name_made_is_not_taken(
         assert score.done
 
 
+def test_a_run_whose_teacher_is_gone_is_done_until_there_is_another(
+    tmp_path: Path, arguments: Callable[..., list[str]]
+) -> None:
+    grid = {step.name: step for step in steps(arguments("e0", "e2"))}
+    train = grid["sst2 e2-0 train"]
+    train.written.parent.mkdir(parents=True)
+    train.written.write_text("{}")
+    begun = {"task": "sst2", "recipe_sha256": read_recipe("e2").sha256, "seed": 0}
+    (train.run / "run.json").write_text(json.dumps(begun | {"teacher_sha256": "of the lost one"}))
+    assert train.done
+    assert not grid["sst2 e0-0 train"].done
+    teacher = tmp_path / "runs" / "sst2" / "e0-0" / "teacher"
+    teacher.mkdir(parents=True)
+    (teacher / "model.safetensors").write_bytes(b"another")
+    with pytest.raises(InputError, match="started with teacher_sha256 of the lost one, not"):
+        assert train.done
+
+
 def test_another_runs_score_is_made_again(arguments: Callable[..., list[str]]) -> None:
     """As where results came with the repository and the run is one's own."""
     train, score, *_ = steps(arguments("e0"))
