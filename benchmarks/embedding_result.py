@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import versions
-from benchmarks.run_result import ARCHITECTURE, read_stage
+from benchmarks.run_result import ARCHITECTURE, checkpoint, read_stage
 from inhibi.engine.checkpoint import Checkpoint
 from inhibi.engine.embeddings import Embeddings
 from inhibi.engine.errors import InputError, command
@@ -60,8 +60,8 @@ def result(run: Path, teacher: str, data_dir: str | None) -> dict[str, Any]:
     metadata = integers["qat"].metadata
     return {
         **{name: described[name] for name in ("pooling", "recipe", "recipe_sha256", "seed")},
-        "checkpoint": {"name": described["teacher"], "sha256": described["teacher_sha256"]},
-        "student": {"name": described["student"], "sha256": described["student_sha256"]},
+        "checkpoint": checkpoint(described, "teacher"),
+        "student": checkpoint(described, "student"),
         "text": described["text"],
         "architecture": {name: getattr(metadata, name) for name in ARCHITECTURE},
         "versions": described["versions"],

@@ -27,7 +27,7 @@ from benchmarks.run_result import read_stages
 from inhibi.engine.errors import InputError, command
 from inhibi.kd.data import find_task
 from inhibi.kd.recipe import Recipe, read_recipe
-from inhibi.qat.record import ROLES, check_same, describe
+from inhibi.qat.record import ENTRIES, check_same, describe
 from inhibi.qat.train import chosen_recipe
 from inhibi.qat.train import options as training_options
 
@@ -62,12 +62,13 @@ class Training(Step):
 def _described(arguments: Sequence[str]) -> dict[str, Any]:
     """What qat-train notes of a run; nothing of checkpoints that are on the hub or gone."""
     chosen = training_options(list(arguments))
-    named = {role: getattr(chosen, role) for role in ROLES}
-    absent = tuple(role for role, path in named.items() if path and not Path(path).is_dir())
-    for role in absent:
-        setattr(chosen, role, None)
+    unknown: set[str] = set()
+    for role, names in ENTRIES.items():
+        path = getattr(chosen, role)
+        if path and not Path(path).is_dir():
+            setattr(chosen, role, None)
+            unknown.update(names)
     made = describe(chosen, find_task(chosen.task), chosen_recipe(chosen))
-    unknown = {f"{role}{part}" for role in absent for part in ("", "_sha256", "_revision")}
     return {name: value for name, value in made.items() if name not in unknown}
 
 

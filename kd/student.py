@@ -107,8 +107,8 @@ def reading(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # transformers', safetensors' and torch's have no common base
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path} is damaged or incomplete: {reason}") from error
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"{path} is damaged or incomplete: {said}") from error
 
 
 def reason(error: Exception) -> str:

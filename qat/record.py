@@ -16,10 +16,14 @@ from inhibi.kd.own_data import own_task
 if TYPE_CHECKING:
     from inhibi.kd.recipe import Recipe
 
-ROLES = ("teacher", "student", "student_base")  # of checkpoints that a run is given
+# By a checkpoint's role what run.json says of it: name, hash of the weights, commit on the hub.
+ENTRIES = {
+    role: (role, f"{role}_sha256", f"{role}_revision")
+    for role in ("teacher", "student", "student_base")
+}
 SAME = (
     *("task", "data", "examples", "pooling", "recipe_sha256", "seed", "trained_teacher", "text"),
-    *(f"{role}{part}" for role in ROLES for part in ("", "_sha256", "_revision")),
+    *(name for names in ENTRIES.values() for name in names),
 )
 PACKAGES = ("inhibi", "torch", "transformers", "brevitas", "datasets")
 
@@ -108,7 +112,7 @@ def _checkpoint(role: str, path: str | None) -> dict[str, str | None]:
         from transformers.utils import cached_file
 
         revision = Path(cached_file(path, "config.json")).parent.name  # a snapshot's is its commit
-    return {role: name, f"{role}_sha256": hashed, f"{role}_revision": revision}
+    return dict(zip(ENTRIES[role], (name, hashed, revision), strict=True))
 
 
 def open_run(folder: Path, description: dict[str, Any], resume: bool) -> None:
@@ -132,11 +136,12 @@ def check_same(folder: Path, description: dict[str, Any]) -> None:
     examples are drawn in it. What only one of them says is not compared."""
     before = read(folder)
     for name in SAME:
-        if name in before.keys() & description and json.dumps(before[name]) != json.dumps(
-            description[name]
-        ):
+        if not (name in before and name in description):
+            continue
+        was, now = before[name], description[name]
+        if json.dumps(was) != json.dumps(now):
             raise InputError(
-                f"{folder} was started with {name} {before.get(name)}, not {description[name]}: "
+                f"{folder} was started with {name} {was}, not {now}: "
                 "continue with the same arguments, or name another folder"
             )
 

@@ -1,6 +1,5 @@
 """Pretrained checkpoints: heads are matched by label names; students, other families refused."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from datasets import ClassLabel, Dataset
-from tiny_teacher import save_teacher, tiny_bert, tiny_tokenizer
+from tiny_teacher import change_config, save_teacher, tiny_bert, tiny_tokenizer, truncate
 from transformers import (
     BertForSequenceClassification,
     BertModel,
@@ -59,22 +58,14 @@ def test_a_student_is_no_teacher(tmp_path: Path) -> None:
         load_pretrained(str(tmp_path), SST2, trained=False)
 
 
-def truncate(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-
-
-def change(file: Path, **entries: object) -> None:
-    file.write_text(json.dumps(json.loads(file.read_text()) | entries))
-
-
 @pytest.mark.parametrize(
     "damage",
     [
         lambda folder: truncate(folder / "model.safetensors"),
         lambda folder: (folder / "model.safetensors").write_bytes(b""),
         lambda folder: truncate(folder / "config.json"),
-        lambda folder: change(folder / "config.json", id2label={"1": "a", "2": "b"}),
-        lambda folder: change(folder / "config.json", hidden_size="wide"),
+        lambda folder: change_config(folder, id2label={"1": "a", "2": "b"}),
+        lambda folder: change_config(folder, hidden_size="wide"),
     ],
 )
 def test_a_damaged_teacher_is_one_line(damage: Callable[[Path], None], tmp_path: Path) -> None:

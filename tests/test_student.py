@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_teacher import save_teacher, tiny_bert, tiny_distilbert, tiny_tokenizer
+from tiny_teacher import (
+    change_config,
+    save_teacher,
+    tiny_bert,
+    tiny_distilbert,
+    tiny_tokenizer,
+    truncate,
+)
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, RobertaConfig
 from transformers import RobertaForSequenceClassification as Roberta
@@ -138,15 +145,6 @@ def test_other_tokenizers_are_refused(tmp_path: Path) -> None:
     PreTrainedTokenizerFast(tokenizer_object=bpe, unk_token="<unk>").save_pretrained(tmp_path)
     with pytest.raises(InputError, match="is BPE: only WordPiece"):
         load_tokenizer(tmp_path)
-
-
-def change_config(folder: Path, **entries: object) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | entries))
-
-
-def truncate(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
 @pytest.mark.parametrize(

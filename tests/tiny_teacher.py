@@ -76,6 +76,17 @@ def save_teacher(folder: Path, model: PreTrainedModel | None = None) -> Path:
     return folder
 
 
+def truncate(file: Path) -> None:
+    """Its first half."""
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def change_config(folder: Path, **entries: object) -> None:
+    """Other entries in config.json."""
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | entries))
+
+
 def save_record(folder: Path, stages: Sequence[str]) -> None:
     """run.json and the stages' metrics.json of a run of recipe best; "ptq" does not train."""
     for stage in stages:
