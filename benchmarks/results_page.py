@@ -76,7 +76,7 @@ Versions, the hashes of files of unlabelled texts (`--text`) and every answer st
 A recipe marked as former has changed since. The first student is E1's distilled one, which was made
 more than once, where a run starts from it or, E1's own, fine-tunes it. The last columns compare the
 integers with fake quantization of the same weights: equal predictions, and the median difference of
-logits over their deviation.
+logits over their deviation, of large splits on a part of the examples, evenly spread.
 """
 
 

@@ -11,6 +11,7 @@ example is kept, in the order of the split, so that models can be compared examp
 
 import argparse
 import json
+import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from inhibi.engine.checkpoint import Checkpoint
 from inhibi.engine.errors import InputError, command, say
 from inhibi.engine.inspection import inspect
 from inhibi.engine.model import load
+from inhibi.engine.text import Text
 from inhibi.eval.energy.dataset import mean_energies, variant_of
 from inhibi.eval.energy.figures import load as technology
 from inhibi.eval.energy.graph import read as read_graph
@@ -45,6 +47,8 @@ from inhibi.qat.student import load as load_quantized
 STAGES = (*FLOAT_STAGES, "qat", "ptq")  # the last float one that a run has is its float student
 ARCHITECTURE = ("attention", "layers", "hidden", "heads", "intermediate")
 TECHNOLOGY = "45nm"
+# Fake quantization is slow: of larger splits, evenly spread, between half as many and these.
+FAKE_EXAMPLES = 2000
 INTEGERS = {"integer": "qat", "ptq": "ptq"}  # by the model's name the stage that is exported
 CHECKPOINTS = {"checkpoint": "teacher", "student": "student", "student_base": "student_base"}
 
@@ -82,16 +86,14 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
     scored = {name: _score(task, sets, path, max_length) for name, path in paths.items()}
     quantized = load_quantized(run / "qat")
 
-    def same_weights(model: nn.Module) -> Scored:
-        made = logits(
-            model,
-            load_tokenizer(run / "qat"),
-            sets[first].texts,
-            tokenizer.length(max_length),
-        )
-        return score_logits(task, sets[first], made)
+    def same_weights(model: nn.Module, texts: Sequence[Text]) -> np.ndarray:
+        return logits(model, load_tokenizer(run / "qat"), texts, tokenizer.length(max_length))
 
-    scored["unquantized"] = {first: same_weights(Unquantized(quantized))}
+    rows = sets[first]
+    unquantized = score_logits(task, rows, same_weights(Unquantized(quantized), rows.texts))
+    scored["unquantized"] = {first: unquantized}
+    some = slice(None, None, math.ceil(len(rows.texts) / FAKE_EXAMPLES))
+    fake = same_weights(quantized, rows.texts[some])
     paths["unquantized"] = run / "qat"
     names = {"teacher": "teacher", "float": student, **INTEGERS, "unquantized": "unquantized"}
     made = {
@@ -111,7 +113,7 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
             for name, which in names.items()
             if which in paths
         },
-        "fake_quantization": agreement(same_weights(quantized).logits, scored["qat"][first].logits),
+        "fake_quantization": agreement(fake, scored["qat"][first].logits[some]),
     }
     lengths = [len(ids.ids) for ids in integers.encode(sets[first].texts, max_length)]
     estimated = microjoules(made, paths["qat"], lengths)

@@ -53,8 +53,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_becomes_one_file(
-    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(run_result, "FAKE_EXAMPLES", 20)  # of 64: every fourth
     file = tmp_path / "results" / "sst2" / "best-3.json"
     exported = tmp_path / "exported"
     arguments = [str(run), "-o", str(file), "--export", str(exported), "--data-dir", str(data)]
