@@ -94,13 +94,14 @@ def _finish(
 
 
 def validate(run: Run, model: nn.Module, embedder: PreTrainedModel | None = None) -> dict[str, Any]:
-    """On `run.rows[1]` the `score`: the task's main metric, Pearson's correlation for regression,
-    or the mean cosine between the embeddings and the embedder's; and a classifier's `temperature`,
-    where no table of results is made on these examples."""
+    """On `run.rows[1]`, cut as training texts are, the `score`: the task's main metric, Pearson's
+    correlation for regression, or the mean cosine between the embeddings and the embedder's; and a
+    classifier's `temperature`, where no table of results is made on these examples."""
     rows = run.rows[1]
-    made = logits(model, run.tokenizer, run.task.texts(rows))
+    texts, length = run.task.texts(rows), run.recipe.max_length
+    made = logits(model, run.tokenizer, texts, length)
     if embedder is not None:
-        goal = logits(embedder, run.tokenizer, run.task.texts(rows))
+        goal = logits(embedder, run.tokenizer, texts, length)
         lengths = np.linalg.norm(made, axis=1) * np.linalg.norm(goal, axis=1)
         return {"score": {"cosine": float(((made * goal).sum(1) / lengths).mean())}}
     labels = np.array(label_ids(rows, run.task))
