@@ -39,6 +39,7 @@ from inhibi.eval.examples import Examples, examples
 from inhibi.export.cli import export
 from inhibi.kd.data import Task, find_task
 from inhibi.kd.files import sha256, write_json
+from inhibi.kd.memory import keep_freed_memory
 from inhibi.kd.predict import load_tokenizer, logits
 from inhibi.kd.student import FLOAT_STAGES, read_config
 from inhibi.qat.record import read
@@ -57,6 +58,7 @@ CHECKPOINTS = {"checkpoint": "teacher", "student": "student", "student_base": "s
 def main(argv: list[str] | None = None) -> None:
     """Run `python -m benchmarks.run_result`."""
     chosen = _options(argv)
+    keep_freed_memory()
     with _folder(chosen.export) as folder:
         made = result(chosen.run, chosen.data_dir, chosen.max_length, folder)
     chosen.output.parent.mkdir(parents=True, exist_ok=True)

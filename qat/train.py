@@ -147,11 +147,13 @@ def run_stages(chosen: argparse.Namespace) -> None:
     """All stages of a run, skipping the finished ones."""
     from inhibi.kd import processes
     from inhibi.kd.data import embedding_task, find_task
+    from inhibi.kd.memory import keep_freed_memory
     from inhibi.kd.run import Run, shared_tokenizer
     from inhibi.qat.record import describe, open_run
     from inhibi.qat.stage import calibration_stage, qat_stage
 
     processes.join()
+    keep_freed_memory()
     own = None
     if chosen.train:
         task, own = read_table(chosen)
