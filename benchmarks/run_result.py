@@ -37,6 +37,7 @@ from inhibi.eval.energy.graph import read as read_graph
 from inhibi.eval.energy.memory import WEIGHTS_FROM_DRAM
 from inhibi.eval.examples import Examples, examples
 from inhibi.export.cli import export
+from inhibi.kd.attention import many_answers
 from inhibi.kd.data import Task, find_task
 from inhibi.kd.files import sha256, write_json
 from inhibi.kd.memory import keep_freed_memory
@@ -89,7 +90,8 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
     quantized = load_quantized(run / "qat")
 
     def same_weights(model: nn.Module, texts: Sequence[Text]) -> np.ndarray:
-        return logits(model, load_tokenizer(run / "qat"), texts, tokenizer.length(max_length))
+        with many_answers():
+            return logits(model, load_tokenizer(run / "qat"), texts, tokenizer.length(max_length))
 
     rows = sets[first]
     unquantized = score_logits(task, rows, same_weights(Unquantized(quantized), rows.texts))
