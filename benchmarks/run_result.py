@@ -119,7 +119,7 @@ def result(run: Path, data_dir: str | None, max_length: int | None, folder: Path
         },
         "fake_quantization": agreement(fake, scored["qat"][first].logits[some]),
     }
-    lengths = [len(ids.ids) for ids in integers.encode(sets[first].texts, max_length)]
+    lengths = [len(ids.ids) for ids in integers.encode(rows.texts, max_length)]
     estimated = microjoules(made, paths["qat"], lengths)
     for name, model in made["models"].items():
         model["microjoules"] = estimated.get(name)
